@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# One non-recursive Makefile. Targets for people: all run test iso unit clean.
+# Variables: CC=gcc|clang  DEBUG=1 (default) | 0  V=1
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+BUILD  := build
+DEBUG  ?= 1
+CC     := $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
+Q      := $(if $(V),,@)
+VERSION := 0.1
+
+all: $(BUILD)/zendo
+
+# --- the hypervisor -----------------------------------------------------------
+HV_SOURCES := $(sort $(wildcard hv/*.c hv/*/*.c))
+X86_SOURCES := $(sort $(shell find arch/x86 -name '*.c'))
+ASM_SOURCES := $(sort $(shell find arch/x86 -name '*.S'))
+OBJECTS := $(patsubst %.c,$(BUILD)/hv/%.o,$(HV_SOURCES) $(X86_SOURCES)) $(patsubst %.S,$(BUILD)/hv/%.o,$(ASM_SOURCES))
+
+WARNINGS := -Wall -Wextra -Werror -Wconversion -Wno-sign-conversion -Wshadow -Wstrict-prototypes \
+            -Wmissing-prototypes -Wundef -Wvla -Wno-unused-parameter -Wno-address-of-packed-member
+CPPFLAGS := -D__XEN_TOOLS__ -DHV_VERSION='"$(VERSION)"' $(if $(filter 1,$(DEBUG)),-DHV_DEBUG) \
+            -Ihv/include -Iarch/x86/include -I$(BUILD)/include -I.
+CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-builtin-printf -fno-strict-aliasing -fno-common -fwrapv \
+          -fPIE -fvisibility=hidden -fno-stack-protector -fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
+          -fcf-protection=none -mno-red-zone -mgeneral-regs-only -mno-sse -m64 -ffunction-sections \
+          -fno-delete-null-pointer-checks $(WARNINGS)
+# Debian's decoders, for compressed dom0 kernels (docs/decisions.md)
+LIBS := -l:liblzma.a -l:libzstd.a -l:libz.a -l:liblz4.a
+
+$(BUILD)/hv/%.o: %.c $(BUILD)/include/asm-offsets.h
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC      $<")
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/hv/%.o: %.S $(BUILD)/include/asm-offsets.h
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  AS      $<")
+	$(Q)$(CC) $(CPPFLAGS) -D__ASSEMBLY__ -m64 -g -Wa,--noexecstack -MMD -MP -c -o $@ $<
+
+# Offsets of C structures for assembly: compiled to assembly text, then picked out.
+$(BUILD)/include/asm-offsets.h: arch/x86/asm-offsets.c.in
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-missing-prototypes -MMD -MP -MT $@ -MF $(BUILD)/include/asm-offsets.d -x c -S -o - $< | sed -n 's/.*@\([A-Z0-9_]*\) [$$]*\(-\{0,1\}[0-9]*\).*/#define \1 \2/p' > $@
+
+$(BUILD)/zendo.ld: arch/x86/zendo.ld.in $(BUILD)/include/asm-offsets.h
+	$(Q)$(CC) $(CPPFLAGS) -E -P -x c -D__ASSEMBLER__ -o $@ $<
+
+# Two links: the first gives the symbol table that crash reports use.
+LD_FLAGS := -m64 -nostdlib -static -no-pie -Wl,--build-id=sha1 -Wl,-z,noexecstack,-z,max-page-size=4096,-z,norelro -Wl,--no-warn-rwx-segments -Wl,--gc-sections -Wl,--orphan-handling=warn
+$(BUILD)/zendo.elf: $(OBJECTS) $(BUILD)/zendo.ld tools/gen-symbols
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)tools/gen-symbols /dev/null $(BUILD)/symbols.S && $(CC) -c -o $(BUILD)/symbols.o $(BUILD)/symbols.S
+	$(Q)$(CC) $(LD_FLAGS) -T $(BUILD)/zendo.ld -o $@.1 $(OBJECTS) $(BUILD)/symbols.o $(LIBS)
+	$(Q)tools/gen-symbols $@.1 $(BUILD)/symbols.S && $(CC) -c -o $(BUILD)/symbols.o $(BUILD)/symbols.S
+	$(Q)$(CC) $(LD_FLAGS) -T $(BUILD)/zendo.ld -o $@ $(OBJECTS) $(BUILD)/symbols.o $(LIBS)
+
+# Multiboot 1 wants a 32-bit ELF whose segments say where in memory they go.
+$(BUILD)/zendo: $(BUILD)/zendo.elf
+	$(Q)objcopy -S -O elf32-i386 $< $@
+	@echo "  built   $@ ($$(stat -c %s $@) bytes)"
+
+clean:
+	rm -rf $(BUILD)/hv $(BUILD)/include $(BUILD)/zendo* $(BUILD)/symbols.*
+
+# --- tests, demo --------------------------------------------------------------
+-include tests/unit/unit.mk
+-include tests/system/system.mk
+-include demo/demo.mk
+-include $(shell find $(BUILD)/hv $(BUILD)/include -name '*.d' 2>/dev/null)
+
+.PHONY: all clean

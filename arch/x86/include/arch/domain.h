@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* x86's part of struct domain and struct vcpu. PV only so far. */
+#ifndef ARCH_DOMAIN_H
+#define ARCH_DOMAIN_H
+
+#include <arch/percpu.h>
+#include <arch/page.h>
+#include <hv/rangeset.h>
+#include <hv/cpumask.h>
+
+struct cpu_policy;      /* arch/cpu_policy.h */
+struct pirq_domain;     /* irq/ */
+struct e820_entry;      /* pv/e820 */
+
+struct arch_domain {
+    struct rangeset ioports_allowed;
+    struct pirq_domain *pirqs;
+    struct cpu_policy *cpu_policy;      /* what CPUID and MSRs the domain sees */
+    bool cpuid_faulting;
+
+    /* Memory */
+    struct spinlock mmu_lock;           /* RANK_PV_MMU: serialises page-table promotion and updates */
+    cpumask_t dirty_cpus;               /* CPUs whose TLB may hold its translations (atomic bits) */
+    struct e820_entry *e820;            /* XENMEM_set_memory_map / dom0's view */
+    unsigned int nr_e820;
+    struct spinlock e820_lock;          /* RANK_LEAF */
+    uint64_t relinquish_step;           /* arch_domain_relinquish: where it stopped */
+    uint32_t relinquish_list;
+
+    /* TSC */
+    uint32_t tsc_mode, tsc_khz, tsc_incarnation;
+    bool vtsc;                          /* RDTSC is emulated */
+
+    /* PCI configuration address latch of the emulated ports, hardware domain */
+    uint32_t pci_cf8;
+};
+
+struct pv_callback {
+    uint64_t rip;
+    bool disables_events;               /* CALLBACKF_mask_events */
+};
+
+struct pv_trap_entry {
+    uint64_t rip;
+    uint16_t cs;
+    uint8_t dpl;
+    bool disables_events;
+};
+
+/* Saved FPU/SSE/AVX state: an XSAVE area, standard format, 64-byte aligned. */
+struct fpu_area;
+
+struct arch_vcpu {
+    struct trap_frame regs;             /* while it is not running; else on the CPU's stack */
+
+    /* Page tables: references are held with their L4 types */
+    mfn_t cr3_kernel;                   /* MFN_INVALID: none */
+    mfn_t cr3_user;                     /* MFN_INVALID: none */
+    uint64_t cr3_loaded;                /* value that belongs in CR3 now */
+    bool in_kernel;                     /* guest kernel mode (both run in ring 3) */
+    bool in_syscall;                    /* entered by SYSCALL; return by SYSRET is possible */
+
+    /* Virtual control registers */
+    uint64_t cr0;                       /* guest's TS bit lives here */
+    uint64_t cr2;                       /* mirrored in vcpu_info->arch.cr2 */
+    uint64_t cr4;
+    uint64_t dr[4], dr6, dr7;
+    uint64_t dr7_emul;                  /* I/O breakpoints asked for */
+
+    /* Stack switch target */
+    uint64_t kernel_ss, kernel_sp;
+
+    /* Traps and callbacks */
+    struct pv_trap_entry *trap_table;   /* 256 */
+    struct pv_callback event, failsafe, syscall, syscall32, sysenter;
+    uint64_t nmi_rip;
+
+    /* Segments while in the hypervisor or off the CPU */
+    uint16_t ds, es, fs, gs;
+    uint64_t fs_base, gs_base_kernel, gs_base_user;
+
+    /* Descriptor tables: frames are held as FRAME_SEGDESC */
+    mfn_t gdt_frames[14];
+    unsigned int gdt_entries;
+    uint64_t ldt_base;                  /* guest virtual address */
+    unsigned int ldt_entries;
+    uint32_t ldt_mapped;                /* pages of the LDT window in use, bitmap */
+    mfn_t ldt_frames[16];
+
+    /* Ports */
+    unsigned int iopl;
+    uint64_t iobitmap_va;
+    unsigned int iobitmap_ports;
+
+    /* FPU */
+    struct fpu_area *fpu;
+    bool fpu_loaded;                    /* in the CPU's registers */
+    bool fpu_initialised;
+    uint64_t xcr0;
+
+    unsigned int dirty_cpu;             /* CPU that still holds lazily kept state; ~0u none */
+};
+
+#endif

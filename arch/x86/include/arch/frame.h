@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Frame table and direct map arithmetic. RAM only. */
+#ifndef ARCH_FRAME_H
+#define ARCH_FRAME_H
+
+#include <arch/layout.h>
+
+#ifdef HV_HOST_TEST
+extern struct frame *host_frame_table;
+extern char *host_ram;
+#define FRAME_TABLE   host_frame_table
+#define DIRECT_MAP    ((uintptr_t)host_ram)
+#else
+#define FRAME_TABLE   ((struct frame *)FRAME_TABLE_BASE)
+#define DIRECT_MAP    DIRECT_MAP_BASE
+#endif
+
+static inline struct frame *frame_of(mfn_t mfn) { return FRAME_TABLE + mfn.v; }
+static inline mfn_t frame_mfn(const struct frame *f) { return MFN((uint64_t)(f - FRAME_TABLE)); }
+static inline void *mfn_va(mfn_t mfn) { return (void *)(DIRECT_MAP + (mfn.v << PAGE_SHIFT)); }
+static inline void *maddr_va(maddr_t a) { return (void *)(DIRECT_MAP + a.v); }
+static inline void *frame_va(const struct frame *f) { return mfn_va(frame_mfn(f)); }
+/* p is in the direct map. */
+static inline mfn_t va_mfn(const void *p) { return MFN(((uintptr_t)p - DIRECT_MAP) >> PAGE_SHIFT); }
+static inline maddr_t va_maddr(const void *p) { return MADDR((uintptr_t)p - DIRECT_MAP); }
+
+#endif

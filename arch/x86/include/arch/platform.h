@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The machine around the CPU: ACPI, interrupt controllers, start of the other CPUs, clocks, PCI. */
+#ifndef ARCH_PLATFORM_H
+#define ARCH_PLATFORM_H
+
+#include <hv/cpumask.h>
+#include <arch/regs.h>
+
+/* ---- hv/acpi: tables found and parsed at boot (MADT, FADT, HPET, MCFG) ---- */
+struct acpi_info {
+    maddr_t rsdp;
+    unsigned int nr_cpus;                       /* usable (enabled, or online capable: counted in nr_disabled) */
+    unsigned int nr_disabled_cpus;
+    struct { uint32_t apic_id, acpi_id; } cpu[MAX_CPUS];
+    unsigned int nr_ioapics;
+    struct { uint8_t id; uint32_t address, gsi_base; } ioapic[16];
+    unsigned int nr_overrides;
+    struct { uint8_t isa_irq; uint32_t gsi; bool active_low, level; } override[16];
+    uint64_t lapic_address;
+    uint64_t hpet_address;                      /* 0: none */
+    uint16_t pm_timer_port;                     /* 0: none */
+    bool pm_timer_32bit;
+    unsigned int nr_mcfg;
+    struct { uint64_t base; uint16_t segment; uint8_t first_bus, last_bus; } mcfg[8];
+    /* sleep and reset registers from FADT/FACS: 0 if absent */
+    uint16_t pm1a_control, pm1b_control, pm1a_event, pm1b_event, pm1_event_length;
+    uint64_t facs_address;
+    struct { uint8_t space; uint64_t address; uint8_t value; bool usable; } reset;
+};
+extern struct acpi_info acpi_info;
+void acpi_init(void);
+/* Maps a whole table by signature (n-th), checks its sum. NULL if none. Boot only. */
+const void *acpi_find_table(const char signature[4], unsigned int n);
+
+/* ---- irq/ ---- */
+void apic_init(void);              /* boot CPU: local APIC (x2APIC if on), I/O APICs, PICs masked; irq descriptors */
+void apic_init_cpu(void);          /* each further CPU */
+void apic_eoi(void);
+uint32_t apic_id(void);
+void apic_send_ipi(uint32_t apic_id, uint32_t icr_low);
+void apic_timer_arm(uint64_t tsc_deadline_or_count); /* private to time/ and irq/ */
+/* Entry code: vector 0x20..0xff arrived. Interrupts disabled. */
+void irq_interrupt(struct trap_frame *regs);
+/* Fixed vectors of ours, highest priority class. */
+enum { VECTOR_FIRST_DYNAMIC = 0x20, VECTOR_SYSCALL_INT80 = 0x80, VECTOR_HYPERCALL_INT82 = 0x82, VECTOR_LAST_DYNAMIC = 0xef,
+       VECTOR_CALL = 0xfb, VECTOR_KICK = 0xfc, VECTOR_TIMER = 0xf9, VECTOR_ERROR = 0xfe, VECTOR_SPURIOUS = 0xff };
+
+/* ---- cpu/ ---- */
+void cpu_features_init(void);      /* boot CPU, early */
+void cpu_init_this(void);          /* control registers, PAT, SYSCALL MSRs, TSS, IDT of this CPU */
+void smp_boot_all(void);           /* starts every CPU that maxcpus= allows */
+void smp_ap_entry(void) noreturn;  /* C entry of a started CPU, on its own stack (boot/trampoline.S) */
+
+/* ---- platform/ ---- */
+void serial_init_early(void);
+void vga_init(void);
+void pci_init(void);
+uint32_t pci_config_read(uint16_t segment, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned int bytes);
+void pci_config_write(uint16_t segment, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned int bytes, uint32_t value);
+
+/* trap/ */
+void trap_init(void);              /* IDT; boot CPU */
+/* Prints registers and a symbolised stack of the hypervisor. */
+void trap_dump(const struct trap_frame *regs);
+
+#endif

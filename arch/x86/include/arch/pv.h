@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Paravirtualised guests: contracts among arch/x86/pv's files and the entry code. */
+#ifndef ARCH_PV_H
+#define ARCH_PV_H
+
+#include <arch/cpu.h>
+#include <hv/domain.h>
+
+/* ---- entry (trap/) calls these; interrupts enabled, regs == guest_regs() ---- */
+
+/* An exception in the guest; regs->vector says which. cr2 for #PF was read early. */
+void pv_exception(struct trap_frame *regs, uint64_t cr2);
+/* SYSCALL/SYSENTER from guest user mode: bounce to the guest kernel (from kernel mode SYSCALL is a hypercall, done by entry). */
+void pv_syscall_from_user(struct trap_frame *regs);
+/* Guest kernel's SYSCALL: regs->rax is the hypercall number. */
+void pv_hypercall(struct trap_frame *regs);
+/* Last step before return to the guest: delivers NMI, MCE, event upcall. Interrupts disabled. */
+void pv_deliver_pending(struct vcpu *v);
+
+/* ---- bounce.c: enter the guest kernel ---- */
+struct pv_bounce { uint64_t rip; uint16_t cs; bool has_error_code; uint32_t error_code; bool masks_events; };
+/* Builds the frame on the guest kernel's stack and points regs at the handler; crashes the domain if the stack is bad. */
+void pv_bounce(struct vcpu *v, const struct pv_bounce *b);
+/* Delivers an exception through the guest's trap table. */
+void pv_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error_code);
+void pv_inject_page_fault(struct vcpu *v, uint32_t error_code, uint64_t cr2);
+/* Switches between guest kernel and guest user page tables and GS base. */
+void pv_toggle_mode(struct vcpu *v);
+
+/* ---- context switch, called by arch/x86/domain.c ---- */
+void pv_save_state(struct vcpu *v);     /* segments, bases, debug registers, FPU */
+void pv_restore_state(struct vcpu *v);
+void pv_fpu_save(struct vcpu *v);       /* if loaded */
+void pv_fpu_lazy_restore(struct vcpu *v); /* #NM or eager on switch-in */
+int pv_fpu_init(struct vcpu *v) must_check;
+void pv_fpu_fini(struct vcpu *v);
+
+/* ---- mmu/ ---- */
+/* #PF that the hypervisor itself may resolve: LDT window, emulated page-table write. true: handled, retry or skipped. */
+bool pv_mmu_fixup_fault(struct vcpu *v, struct trap_frame *regs, uint64_t cr2);
+/* Installs v's CR3 for its mode; used by context switch. */
+void pv_mmu_load(struct vcpu *v);
+/* Computes v->arch.cr3_loaded from cr3_kernel/cr3_user/in_kernel. */
+void pv_mmu_update_cr3(struct vcpu *v);
+/* The GDT and LDT windows of this CPU show v's tables; LGDT, LLDT. */
+void pv_descriptors_load(struct vcpu *v);
+/* Replaces the GDT. frames: mfns; entries 1..7168. -EINVAL. */
+int pv_set_gdt(struct vcpu *v, const uint64_t *frames, unsigned int entries) must_check;
+void pv_drop_gdt(struct vcpu *v);
+/* Unmaps the LDT window pages of v (on its CPU) and drops their references. */
+void pv_drop_ldt(struct vcpu *v);
+/* Sets kernel and user base pointers from a context: takes references. */
+int pv_set_base_pointers(struct vcpu *v, mfn_t kernel, mfn_t user) must_check;
+/* Drops v's base pointers. Preemptible: -ERESTART. */
+int pv_drop_base_pointers(struct vcpu *v) must_check;
+/* Is this code or data segment descriptor safe for a guest? May adjust it (DPL, ABI). */
+bool pv_descriptor_fix(uint64_t *desc);
+/* Selector usable as guest CS/SS: forces RPL 3 (ABI: fixup_guest_{code,stack}_selector). */
+static inline uint16_t pv_fix_selector(uint16_t sel) { return sel | 3; }
+/* Guest page-table walk in software: L1 entry for va in v's current kernel tables, 0 if not present. */
+pte_t pv_guest_l1e(struct vcpu *v, uint64_t va);
+
+/* ---- priv/: instructions that fault ---- */
+/* Guest kernel executed something privileged (#GP) or #UD (forced emulation). true: done or injected. */
+bool pv_emulate_privileged(struct vcpu *v, struct trap_frame *regs);
+bool pv_emulate_forced(struct vcpu *v, struct trap_frame *regs);
+
+/* ---- policy ---- */
+/* CPUID as d sees it. */
+void guest_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, struct cpuid_leaf *out);
+/* 0, or -EINVAL: inject #GP. */
+int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value) must_check;
+int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value) must_check;
+int cpu_policy_init_domain(struct domain *d) must_check;
+void cpu_policy_fini_domain(struct domain *d);
+
+/* ---- dom0 ---- */
+/* Builds dom0 from the boot modules; panics with a message that helps. */
+struct domain *dom0_build(void);
+
+#endif

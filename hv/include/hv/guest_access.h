@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Copies between the hypervisor and the current vCPU's memory, by guest virtual
+ * address. Copy once: never read the same guest field twice.
+ * Context: interrupts enabled or not, current is the vCPU; never sleeps.
+ */
+#ifndef HV_GUEST_ACCESS_H
+#define HV_GUEST_ACCESS_H
+
+#include <hv/compiler.h>
+
+/* 0, or -EFAULT: not mapped, not permitted, or reaching into the hypervisor. A fault half-way leaves a part copied. */
+int guest_read(void *dst, uint64_t guest_va, size_t n) must_check;
+int guest_write(uint64_t guest_va, const void *src, size_t n) must_check;
+int guest_zero(uint64_t guest_va, size_t n) must_check;
+/* Is [va, va+n) outside the hypervisor's range and canonical? Does not touch it. */
+bool guest_range_ok(uint64_t guest_va, size_t n);
+
+/* Typed forms for XEN_GUEST_HANDLEs; `i` counts elements. 0 or -EFAULT. */
+#define handle_va(h)        ((uint64_t)(uintptr_t)(h).p)
+#define handle_is_null(h)   ((h).p == NULL)
+#define copy_from_guest(dst, h, n)         guest_read(dst, handle_va(h), sizeof(*(dst)) * (size_t)(n))
+#define copy_from_guest_at(dst, h, i, n)   guest_read(dst, handle_va(h) + (uint64_t)(i) * sizeof(*(dst)), sizeof(*(dst)) * (size_t)(n))
+#define copy_to_guest(h, src, n)           guest_write(handle_va(h), src, sizeof(*(src)) * (size_t)(n))
+#define copy_to_guest_at(h, i, src, n)     guest_write(handle_va(h) + (uint64_t)(i) * sizeof(*(src)), src, sizeof(*(src)) * (size_t)(n))
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Machine interrupts. An irq is a number of the hypervisor: GSIs first (irq == gsi),
+ * then dynamically allocated MSI irqs. Guests name interrupts by pirq, a number of
+ * the domain, mapped to an irq by physdev_op.
+ */
+#ifndef HV_IRQ_H
+#define HV_IRQ_H
+
+#include <hv/cpumask.h>
+#include <hv/lock.h>
+
+struct domain;
+struct vcpu;
+
+extern unsigned int nr_gsis;  /* irqs below this are GSIs */
+extern unsigned int nr_irqs;  /* irqs below this exist */
+
+/* The hypervisor's own handler. Context of fn: interrupt. */
+int irq_request(unsigned int irq, void (*fn)(unsigned int irq, void *arg), void *arg, const char *name) must_check;
+void irq_release(unsigned int irq);
+
+/* EVTCHNOP_bind_pirq: makes the interrupt behind d's pirq arrive as event. -EINVAL -EBUSY -ENODEV. */
+int pirq_bind(struct vcpu *v, unsigned int pirq, bool will_share) must_check;
+void pirq_unbind(struct domain *d, unsigned int pirq);
+/* Guest finished with a level interrupt (PHYSDEVOP_eoi, unmask of the port). */
+void pirq_eoi(struct domain *d, unsigned int pirq);
+/* Interrupts of the port now go to this vCPU's CPU. */
+void pirq_set_affinity(struct domain *d, unsigned int pirq, const cpumask_t *mask);
+/* Undoes all of d's pirq maps and bindings (destruction). */
+void pirq_domain_fini(struct domain *d);
+int pirq_domain_init(struct domain *d) must_check;
+/* May d be given this many pirqs? upper bound of pirq numbers of d */
+unsigned int pirq_limit(const struct domain *d);
+
+#endif

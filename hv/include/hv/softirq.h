@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Soft interrupts: work that a CPU does with interrupts enabled before it
+ * returns to a guest or goes idle; and deferred work items.
+ */
+#ifndef HV_SOFTIRQ_H
+#define HV_SOFTIRQ_H
+
+#include <hv/list.h>
+
+enum softirq { SOFTIRQ_TIMER, SOFTIRQ_WORK, SOFTIRQ_TIME, SOFTIRQ_SCHEDULE /* last: it may switch away */, NR_SOFTIRQS };
+
+typedef void softirq_fn(void);
+void softirq_register(enum softirq nr, softirq_fn *fn);
+/* Any context. */
+void softirq_raise(enum softirq nr);
+void softirq_raise_on(unsigned int cpu, enum softirq nr);
+bool softirq_pending(void);
+/* Runs what is pending, lowest number first; interrupts are enabled inside. May not return (schedule). */
+void softirq_run(void);
+
+/* A deferred call, run once per schedule on the CPU it was scheduled on, with interrupts enabled, no lock held. */
+struct work {
+    struct list link;
+    void (*fn)(void *arg);
+    void *arg;
+    bool queued;         /* atomic */
+};
+static inline void work_init(struct work *w, void (*fn)(void *), void *arg)
+{
+    *w = (struct work){ .fn = fn, .arg = arg };
+    list_init(&w->link);
+}
+void work_schedule(struct work *w);
+
+#endif
