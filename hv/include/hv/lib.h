@@ -6,6 +6,10 @@
 #include <hv/compiler.h>
 #include <stdarg.h>
 
+#ifdef HV_HOST_TEST
+#include <stdio.h>
+#include <string.h>
+#else
 void *memcpy(void *dst, const void *src, size_t n);
 void *memmove(void *dst, const void *src, size_t n);
 void *memset(void *dst, int c, size_t n);
@@ -17,11 +21,6 @@ int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 char *strstr(const char *s, const char *needle);
-/* Copies at most size-1 bytes and always terminates; returns strlen(src). */
-size_t strlcpy(char *dst, const char *src, size_t size);
-/* base 0 detects 0x and 0 prefixes; *end (if not NULL) is the first unparsed character. */
-uint64_t parse_u64(const char *s, const char **end, unsigned int base);
-
 /*
  * Format directives: %d %i %u %x %X %o %c %s %p %% with width, precision,
  * flags "-0+ #", lengths hh h l ll z. Returns the length that the whole text
@@ -29,5 +28,11 @@ uint64_t parse_u64(const char *s, const char **end, unsigned int base);
  */
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap) printf_like(3, 0);
 int snprintf(char *buf, size_t size, const char *fmt, ...) printf_like(3, 4);
+#endif
+
+/* Copies at most size-1 bytes and always terminates; returns strlen(src). */
+size_t strlcpy(char *dst, const char *src, size_t size);
+/* base 0 detects 0x and 0 prefixes; *end (if not NULL) is the first unparsed character. */
+uint64_t parse_u64(const char *s, const char **end, unsigned int base);
 
 #endif

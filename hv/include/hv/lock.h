@@ -47,7 +47,7 @@ struct spinlock {
     uint16_t next;       /* ticket that the next taker draws */
     uint16_t serving;    /* ticket that holds the lock */
     uint8_t rank;        /* enum lock_rank */
-    uint8_t outer_rank;  /* debug: rank that the holder had before, restored on release */
+    uint8_t marks;       /* debug: how the holder took it (core/lock.c) */
     uint16_t holder;     /* debug: CPU number + 1 of the holder, 0 if free */
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A set of uint64_t kept as sorted, disjoint, inclusive ranges. The caller gives the lock if one is needed: it has its own. */
+/* A set of uint64_t kept as sorted, disjoint, inclusive ranges. It has its own lock, taken with interrupts off. */
 #ifndef HV_RANGESET_H
 #define HV_RANGESET_H
 
@@ -19,7 +19,10 @@ int rangeset_add(struct rangeset *r, uint64_t first, uint64_t last) must_check;
 int rangeset_remove(struct rangeset *r, uint64_t first, uint64_t last) must_check;
 bool rangeset_contains(struct rangeset *r, uint64_t first, uint64_t last);
 bool rangeset_overlaps(struct rangeset *r, uint64_t first, uint64_t last);
-/* Calls fn for each range in order until it returns non-zero, which is returned. */
+/*
+ * Calls fn for each range in order until it returns non-zero, which is returned. The lock is not
+ * held meanwhile: fn may take locks, and ranges that change during the walk are seen old or new.
+ */
 int rangeset_walk(struct rangeset *r, int (*fn)(uint64_t first, uint64_t last, void *arg), void *arg);
 
 #endif

@@ -60,9 +60,16 @@ DEFINE_DR(6)
 DEFINE_DR(7)
 
 static inline void cpu_relax(void) { __asm__ volatile("pause" ::: "memory"); }
+#ifdef HV_HOST_TEST
+extern bool host_test_irqs; /* the interrupt flag of the simulated CPU */
+static inline void irq_enable(void) { host_test_irqs = true; }
+static inline void irq_disable(void) { host_test_irqs = false; }
+static inline uint64_t irq_flags(void) { return host_test_irqs ? 1u << 9 : 0; }
+#else
 static inline void irq_enable(void) { __asm__ volatile("sti" ::: "memory"); }
 static inline void irq_disable(void) { __asm__ volatile("cli" ::: "memory"); }
 static inline uint64_t irq_flags(void) { uint64_t f; __asm__ volatile("pushfq; pop %0" : "=r"(f) :: "memory"); return f; }
+#endif
 static inline bool irq_is_enabled(void) { return (irq_flags() & (1u << 9)) != 0; }
 static inline uint64_t irq_save(void) { uint64_t f = irq_flags(); irq_disable(); return f; }
 static inline void irq_restore(uint64_t f) { if (f & (1u << 9)) irq_enable(); else irq_disable(); }

@@ -4,7 +4,7 @@
  * NMI may come at any instruction, so there is no swapgs window. The block (STACK_BYTES, aligned):
  *
  *   page 0  #DF stack     page 1  NMI stack    page 2  #MC stack    page 3  #DB stack
- *   pages 4..7  the stack; its top is struct cpu_info
+ *   page 4  not mapped: an overflow faults    pages 5..7  the stack; its top is struct cpu_info
  */
 #ifndef ARCH_PERCPU_H
 #define ARCH_PERCPU_H
@@ -26,6 +26,13 @@ struct cpu_info {
 _Static_assert(sizeof(struct cpu_info) % 16 == 0, "stack alignment");
 _Static_assert((offsetof(struct cpu_info, guest) + sizeof(struct trap_frame)) % 16 == 0, "TSS.RSP0 alignment");
 
+#ifdef HV_HOST_TEST
+#include <hv/percpu.h>
+extern struct vcpu *host_test_current;
+extern struct trap_frame host_test_regs;
+#define current           host_test_current
+#define guest_regs()      (&host_test_regs)
+#else
 static always_inline struct cpu_info *cpu_info(void)
 {
     uintptr_t sp;
@@ -37,5 +44,6 @@ static always_inline struct cpu_info *cpu_info(void)
 #define current           (cpu_info()->current_vcpu)
 /* Registers of current, which entered the hypervisor; valid until it is switched away. */
 #define guest_regs()      (&cpu_info()->guest)
+#endif
 
 #endif
