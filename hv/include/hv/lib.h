@@ -23,11 +23,17 @@ char *strchr(const char *s, int c);
 char *strstr(const char *s, const char *needle);
 /*
  * Format directives: %d %i %u %x %X %o %c %s %p %% with width, precision,
- * flags "-0+ #", lengths hh h l ll z. Returns the length that the whole text
+ * flags "-0+ #", lengths hh h l ll z. %p is 16 hexadecimal digits. Returns the length that the whole text
  * would have; never writes more than size bytes and always terminates.
  */
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap) printf_like(3, 0);
 int snprintf(char *buf, size_t size, const char *fmt, ...) printf_like(3, 4);
+
+/* A freestanding compiler takes these for ordinary functions; so it expands small ones in place. */
+#define memcpy(dst, src, n)  __builtin_memcpy(dst, src, n)
+#define memmove(dst, src, n) __builtin_memmove(dst, src, n)
+#define memset(dst, c, n)    __builtin_memset(dst, c, n)
+#define memcmp(a, b, n)      __builtin_memcmp(a, b, n)
 #endif
 
 /* Copies at most size-1 bytes and always terminates; returns strlen(src). */
