@@ -50,6 +50,8 @@ void event_send_global_virq(unsigned int virq);
 int event_set_global_virq_handler(struct domain *d, unsigned int virq) must_check;
 /* A machine interrupt bound to pirq of d arrived. Any context. */
 void event_send_pirq(struct domain *d, unsigned int pirq);
+/* Clears the mask bit of the port bound to d's pirq, as EVTCHNOP_unmask; nothing if none is (PHYSDEVOP_eoi after PHYSDEVOP_pirq_eoi_gmfn_v1). */
+void event_unmask_pirq(struct domain *d, unsigned int pirq);
 /* Send on a port of ld. 0, -EINVAL. */
 int event_send(struct domain *ld, evtchn_port_t port) must_check;
 /* Are unmasked, deliverable events pending for v? (evtchn_upcall_pending && !mask) */

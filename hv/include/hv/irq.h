@@ -20,7 +20,11 @@ extern unsigned int nr_irqs;  /* irqs below this exist */
 int irq_request(unsigned int irq, void (*fn)(unsigned int irq, void *arg), void *arg, const char *name) must_check;
 void irq_release(unsigned int irq);
 
-/* EVTCHNOP_bind_pirq: makes the interrupt behind d's pirq arrive as event. -EINVAL -EBUSY -ENODEV. */
+/*
+ * EVTCHNOP_bind_pirq: makes the interrupt behind v's domain's pirq arrive as event_send_pirq.
+ * -EINVAL: number out of range. -EPERM: not mapped, or not permitted. -EBUSY: in use by the
+ * hypervisor, or by a domain with which it cannot be shared. -EEXIST: already bound. -ENOMEM.
+ */
 int pirq_bind(struct vcpu *v, unsigned int pirq, bool will_share) must_check;
 void pirq_unbind(struct domain *d, unsigned int pirq);
 /* Guest finished with a level interrupt (PHYSDEVOP_eoi, unmask of the port). */
@@ -30,7 +34,11 @@ void pirq_set_affinity(struct domain *d, unsigned int pirq, const cpumask_t *mas
 /* Undoes all of d's pirq maps and bindings (destruction). */
 void pirq_domain_fini(struct domain *d);
 int pirq_domain_init(struct domain *d) must_check;
-/* May d be given this many pirqs? upper bound of pirq numbers of d */
+/* Number of pirqs of d: they are 0 .. limit-1. */
 unsigned int pirq_limit(const struct domain *d);
+/* The irq that d's pirq is mapped to, 0 if none (irq 0 is never a guest's). */
+unsigned int pirq_to_irq(struct domain *d, unsigned int pirq);
+/* d's irqs_allowed holds the irq behind the pirq. */
+bool pirq_is_permitted(struct domain *d, unsigned int pirq);
 
 #endif

@@ -31,9 +31,11 @@ enum lock_rank {
     RANK_BUDDY,          /* machine page allocator */
     RANK_VMAP,           /* hypervisor address space */
     RANK_FLUSH,          /* remote TLB flush */
-    RANK_PCI_CONFIG,     /* PCI configuration ports 0xcf8/0xcfc */
+    RANK_PIRQ,           /* a domain's map of pirqs */
     RANK_IRQ,            /* one interrupt descriptor */
+    RANK_VECTOR,         /* allocation of interrupt vectors */
     RANK_IOAPIC,         /* I/O APIC register window */
+    RANK_PCI_CONFIG,     /* PCI configuration ports 0xcf8/0xcfc */
     RANK_SCHED,          /* a CPU's run queue (pair: lower address first) */
     RANK_TIMER,          /* a CPU's timer queue (pair: lower address first) */
     RANK_TIME,           /* platform clock and wall clock */

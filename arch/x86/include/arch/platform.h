@@ -26,6 +26,7 @@ struct acpi_info {
     uint16_t pm1a_control, pm1b_control, pm1a_event, pm1b_event, pm1_event_length;
     uint64_t facs_address;
     struct { uint8_t space; uint64_t address; uint8_t value; bool usable; } reset;
+    bool has_8042, has_vga, has_cmos_rtc;       /* FADT boot flags; true where the FADT is too old to say */
 };
 extern struct acpi_info acpi_info;
 void acpi_init(void);
@@ -38,11 +39,27 @@ void apic_init_cpu(void);          /* each further CPU */
 void apic_eoi(void);
 uint32_t apic_id(void);
 void apic_send_ipi(uint32_t apic_id, uint32_t icr_low);
-void apic_timer_arm(uint64_t tsc_deadline_or_count); /* private to time/ and irq/ */
+/* Local APIC registers by their offset in the memory-mapped form (SDM3 table 10-1); valid after apic_init. */
+uint32_t apic_read(unsigned int reg);
+void apic_write(unsigned int reg, uint32_t value);
+#define APIC_REG_TIMER_LVT     0x320u
+#define APIC_REG_TIMER_INITIAL 0x380u
+#define APIC_REG_TIMER_CURRENT 0x390u
+#define APIC_REG_TIMER_DIVIDE  0x3e0u
+/*
+ * Local APIC timer, for time/ only. After apic_init (apic_init_cpu) the timer stands in one-shot
+ * mode, divided by 1, on VECTOR_TIMER; in TSC-deadline mode if apic_timer_is_deadline().
+ * arm: a TSC value in that mode, else a count of the timer's clock; 0 stops it.
+ */
+bool apic_timer_is_deadline(void);
+void apic_timer_arm(uint64_t tsc_deadline_or_count);
+/* Who is called, interrupts disabled and the interrupt already acknowledged, for a fixed vector (VECTOR_TIMER: time/). */
+void apic_set_vector_handler(unsigned int vector, void (*fn)(void));
 /* Entry code: vector 0x20..0xff arrived. Interrupts disabled. */
 void irq_interrupt(struct trap_frame *regs);
 /* Fixed vectors of ours, highest priority class. */
 enum { VECTOR_FIRST_DYNAMIC = 0x20, VECTOR_SYSCALL_INT80 = 0x80, VECTOR_HYPERCALL_INT82 = 0x82, VECTOR_LAST_DYNAMIC = 0xef,
+       VECTOR_PIC = 0xf0 /* what a PIC's spurious interrupt looks like: 0xf0..0xf7 */, VECTOR_STOP = 0xf8,
        VECTOR_CALL = 0xfb, VECTOR_KICK = 0xfc, VECTOR_TIMER = 0xf9, VECTOR_ERROR = 0xfe, VECTOR_SPURIOUS = 0xff };
 
 /* ---- cpu/ ---- */
@@ -50,6 +67,17 @@ void cpu_features_init(void);      /* boot CPU, early */
 void cpu_init_this(void);          /* control registers, PAT, SYSCALL MSRs, TSS, IDT of this CPU */
 void smp_boot_all(void);           /* starts every CPU that maxcpus= allows */
 void smp_ap_entry(void) noreturn;  /* C entry of a started CPU, on its own stack (boot/trampoline.S) */
+/*
+ * Picks the page below 640 KiB that other CPUs start in, from boot_info.memory. Called once, before
+ * low memory is given to the allocator, which must leave that page out. MADDR(0): there is none.
+ */
+maddr_t smp_trampoline_reserve(void);
+/* Halts every other CPU for good (panic, reset, power-off). Any context; bounded time. */
+void smp_stop_others(void);
+/* To be provided by cpu/stack.c: base of the stack block of `cpu`, struct cpu_info filled. After percpu_alloc. NULL: no memory. */
+void *stack_alloc(unsigned int cpu);
+/* To be provided by the idle vCPU's owner: first steps of a CPU as a scheduler's CPU. */
+void cpu_start_idle(void) noreturn;
 
 /* ---- platform/ ---- */
 void serial_init_early(void);
@@ -57,6 +85,15 @@ void vga_init(void);
 void pci_init(void);
 uint32_t pci_config_read(uint16_t segment, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned int bytes);
 void pci_config_write(uint16_t segment, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned int bytes, uint32_t value);
+/* The same on behalf of the hardware domain: what belongs to us (MSI and MSI-X capabilities in use) is kept. */
+void pci_config_write_guest(uint16_t segment, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned int bytes, uint32_t value);
+/* Machine pages that no guest may map writable (MSI-X tables in use): the mapping is made read-only, writes are dropped. */
+bool pci_mmio_is_read_only(mfn_t mfn);
+/*
+ * Enters sleep state S1..S5 with the PM1 control values that dom0's ACPI found. S5: returns only if the
+ * machine does not switch off. -EINVAL: no such state; -EPERM: no PM1 control register; -ENOSYS: S1..S4.
+ */
+int acpi_enter_sleep(uint16_t pm1a_value, uint16_t pm1b_value, uint32_t sleep_state) must_check;
 
 /* trap/ */
 void trap_init(void);              /* IDT; boot CPU */
