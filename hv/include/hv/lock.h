@@ -27,9 +27,9 @@ enum lock_rank {
     RANK_VIRQ,           /* a vCPU's virq bindings */
     RANK_DOMAIN_LIST,    /* the table of domains */
     RANK_DOMAIN_PAGES,   /* a domain's page list and counters */
+    RANK_VMAP,           /* hypervisor address space */
     RANK_HEAP,           /* slab heap */
     RANK_BUDDY,          /* machine page allocator */
-    RANK_VMAP,           /* hypervisor address space */
     RANK_FLUSH,          /* remote TLB flush */
     RANK_PIRQ,           /* a domain's map of pirqs */
     RANK_IRQ,            /* one interrupt descriptor */

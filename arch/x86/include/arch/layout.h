@@ -39,6 +39,7 @@
 #define CPU_WINDOW_LDT      0x10000            /* 16 pages, filled on demand */
 #define CPU_WINDOW_ENTRY    0x20000            /* 1 page: system-call entry code (same frame for every CPU) */
 #define CPU_WINDOW_DATA     0x21000            /* 1 page: this CPU's data for that code */
+#define CPU_WINDOW_STACK    0x28000            /* 8 pages: the stack block, see arch/percpu.h */
 
 /* The image is linked at IMAGE_LINK and loaded at LOAD_PADDR. */
 #define LOAD_PADDR          0x0000000000200000

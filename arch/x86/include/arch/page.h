@@ -36,7 +36,7 @@ static inline bool va_is_hypervisor(uint64_t va) { return va >= HV_VIRT_START &&
 #define HV_PTE_RO (PTE_P | PTE_A | PTE_D | PTE_G | PTE_NX)
 #define HV_PTE_RX (PTE_P | PTE_A | PTE_D | PTE_G)
 #define HV_PTE_UC (HV_PTE_RW | PTE_PCD | PTE_PWT)
-#define HV_PTE_WC (HV_PTE_RW | PTE_PAT)  /* PAT as written by cpu/pat: entry 4 = WC? see cpu.h */
+#define HV_PTE_WC (HV_PTE_RW | PTE_PAT)  /* entry 4 of HOST_PAT, arch/cpu.h */
 
 extern pte_t hv_l4[PT_ENTRIES];  /* the idle page table; slots 256..271 are those of every page table */
 /*
@@ -47,6 +47,8 @@ int hv_map(uint64_t va, mfn_t mfn, uint64_t nr_frames, uint64_t flags, bool smal
 void hv_unmap(uint64_t va, uint64_t nr_frames); /* 4 KiB mappings only; flushes this and all CPUs */
 /* The L1 entry that maps va (must have been mapped with small); for windows. */
 pte_t *hv_l1_entry(uint64_t va);
+/* Frame of something in the image. */
+mfn_t image_mfn(const void *p);
 /* Copies the hypervisor's sixteen slots into a guest's L4. */
 void hv_install_slots(pte_t *l4);
 

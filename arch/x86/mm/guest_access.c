@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest memory of the current PV vCPU, by virtual address under its own page tables. The
+ * hypervisor runs with the guest's CR3; a fault ends in the exception table.
+ */
+#include <arch/page.h>
+#include <hv/errno.h>
+#include <hv/guest_access.h>
+
+uint64_t copy_fallible(void *dst, const void *src, uint64_t n);
+uint64_t zero_fallible(void *dst, uint64_t n);
+
+/* Trust: every address here is the guest's. Its own half, or above the hypervisor's slots. */
+bool guest_range_ok(uint64_t va, size_t n)
+{
+    const uint64_t end = va + n;
+
+    if (unlikely(end < va))
+        return false;
+    if (likely(end <= 0x0000800000000000ULL))
+        return true;
+    return va >= HV_VIRT_END;
+}
+
+int guest_read(void *dst, uint64_t guest_va, size_t n)
+{
+    if (unlikely(!guest_range_ok(guest_va, n)) || unlikely(copy_fallible(dst, (const void *)guest_va, n) != 0))
+        return ERR(EFAULT);
+    return 0;
+}
+
+int guest_write(uint64_t guest_va, const void *src, size_t n)
+{
+    if (unlikely(!guest_range_ok(guest_va, n)) || unlikely(copy_fallible((void *)guest_va, src, n) != 0))
+        return ERR(EFAULT);
+    return 0;
+}
+
+int guest_zero(uint64_t guest_va, size_t n)
+{
+    if (unlikely(!guest_range_ok(guest_va, n)) || unlikely(zero_fallible((void *)guest_va, n) != 0))
+        return ERR(EFAULT);
+    return 0;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Every way into the hypervisor and back out. Registers go into a struct trap_frame:
+ * from a guest always at the top of the CPU's stack (TSS.RSP0 and the SYSCALL stub agree),
+ * from the hypervisor wherever the stack is. No GS, no swapgs: see arch/percpu.h.
+ */
+#include <arch/layout.h>
+#include <arch/extable.h>
+#include "asm-offsets.h"
+
+#define TRAP_SYSCALL   0x100
+#define TRAP_SYSCALL32 0x101
+#define TRAP_SYSENTER  0x102
+#define SEL_GUEST_CS64 0xe033
+#define SEL_GUEST_CS32 0xe023
+#define SEL_GUEST_DS   0xe02b
+#define VECTORS_WITH_ERROR_CODE 0x00227d00
+#define DATA_STACK_TOP 0x1000
+#define DATA_GUEST_RSP 0x1008
+#define DATA_TARGET    0x1010
+
+.macro SAVE_REGISTERS
+    pushq %rdi
+    pushq %rsi
+    pushq %rdx
+    pushq %rcx
+    pushq %rax
+    pushq %r8
+    pushq %r9
+    pushq %r10
+    pushq %r11
+    pushq %rbx
+    pushq %rbp
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+.endm
+
+.macro LOAD_REGISTERS
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbp
+    popq %rbx
+    popq %r11
+    popq %r10
+    popq %r9
+    popq %r8
+    popq %rax
+    popq %rcx
+    popq %rdx
+    popq %rsi
+    popq %rdi
+.endm
+
+/* Nothing of the guest's stays in registers that C does not set (speculation, plain mistakes). */
+.macro CLEAR_REGISTERS
+    xorl %eax, %eax
+    xorl %ebx, %ebx
+    xorl %ebp, %ebp
+    xorl %r8d, %r8d
+    xorl %r9d, %r9d
+    xorl %r10d, %r10d
+    xorl %r11d, %r11d
+    xorl %r12d, %r12d
+    xorl %r13d, %r13d
+    xorl %r14d, %r14d
+    xorl %r15d, %r15d
+.endm
+
+    .text
+
+/* ---- exceptions and interrupts ---- */
+
+    .globl trap_stubs
+    .balign 16
+trap_stubs:
+vector = 0
+.rept 256
+    .balign 16
+    .if !((vector < 32) && ((VECTORS_WITH_ERROR_CODE >> vector) & 1))
+    pushq $0
+    .endif
+    movl $vector, 4(%rsp)
+    jmp trap_common
+vector = vector + 1
+.endr
+
+trap_common:
+    SAVE_REGISTERS
+    CLEAR_REGISTERS
+    cld
+    movq %rsp, %rdi
+    call trap_entry
+    testb $3, FRAME_CS(%rsp)
+    jnz exit_to_guest
+    LOAD_REGISTERS
+    addq $8, %rsp
+    iretq
+
+/* #DB and #MC come on their own stacks. From a guest the frame moves to the CPU's stack, where guest frames live. */
+    .globl trap_ist_stub_db, trap_ist_stub_mc, trap_ist_stub_nmi, trap_ist_stub_df
+trap_ist_stub_db:
+    pushq $0
+    movl $1, 4(%rsp)
+    jmp trap_ist
+trap_ist_stub_mc:
+    pushq $0
+    movl $18, 4(%rsp)
+    jmp trap_ist
+trap_ist_stub_nmi:
+    pushq $0
+    movl $2, 4(%rsp)
+trap_ist:
+    SAVE_REGISTERS
+    CLEAR_REGISTERS
+    cld
+    testb $3, FRAME_CS(%rsp)
+    jz 1f
+    movq %rsp, %rsi
+    movq %rsp, %rdi
+    orq $(STACK_BYTES - 1), %rdi
+    subq $(CPU_INFO_SIZE - 1 - CPU_INFO_GUEST), %rdi
+    movq %rdi, %rsp
+    movl $(FRAME_SIZE / 8), %ecx
+    rep movsq
+    movq %rsp, %rdi
+    call trap_entry
+    jmp exit_to_guest
+1:  movq %rsp, %rdi
+    call trap_entry
+    LOAD_REGISTERS
+    addq $8, %rsp
+    iretq
+
+trap_ist_stub_df:
+    movl $8, 4(%rsp)
+    SAVE_REGISTERS
+    cld
+    movq %rsp, %rdi
+    call trap_entry
+    ud2
+
+/* ---- system calls ---- */
+
+/*
+ * This page is mapped in every CPU's window with that CPU's data page behind it, so that
+ * SYSCALL, which switches no stack, finds its CPU's by a rip-relative load.
+ */
+    .section .syscall_stub, "ax"
+syscall_stub:
+    .globl syscall_stub64, syscall_stub32
+syscall_stub64:
+    movq %rsp, DATA_GUEST_RSP + syscall_stub(%rip)
+    movq DATA_STACK_TOP + syscall_stub(%rip), %rsp
+    pushq $SEL_GUEST_DS
+    pushq DATA_GUEST_RSP + syscall_stub(%rip)
+    pushq %r11
+    pushq $SEL_GUEST_CS64
+    pushq %rcx
+    pushq $0
+    movl $TRAP_SYSCALL, 4(%rsp)
+    jmp *DATA_TARGET + syscall_stub(%rip)
+syscall_stub32:
+    movq %rsp, DATA_GUEST_RSP + syscall_stub(%rip)
+    movq DATA_STACK_TOP + syscall_stub(%rip), %rsp
+    pushq $SEL_GUEST_DS
+    pushq DATA_GUEST_RSP + syscall_stub(%rip)
+    pushq %r11
+    pushq $SEL_GUEST_CS32
+    pushq %rcx
+    pushq $0
+    movl $TRAP_SYSCALL32, 4(%rsp)
+    jmp *DATA_TARGET + syscall_stub(%rip)
+
+    .text
+/* SYSENTER gives neither return address nor stack (SDM2 SYSENTER): the frame says so by zeros, IF as the guest must have had it. */
+    .globl sysenter_entry
+sysenter_entry:
+    pushq $SEL_GUEST_DS
+    pushq $0
+    pushfq
+    orl $0x200, (%rsp)
+    pushq $3
+    pushq $0
+    pushq $0
+    movl $TRAP_SYSENTER, 4(%rsp)
+    .globl syscall_entry
+syscall_entry:
+    SAVE_REGISTERS
+    CLEAR_REGISTERS
+    movq %rsp, %rdi
+    call trap_syscall
+    /* falls through */
+
+/* ---- back to the guest; %rsp is at cpu_info.guest ---- */
+
+    .globl exit_to_guest
+exit_to_guest:
+    cli
+    call guest_exit_work
+    cmpl $TRAP_SYSCALL, FRAME_VECTOR(%rsp)
+    jne 2f
+    /* SYSRET only if it gives exactly what IRET would: rcx and r11 hold rip and rflags, flat selectors, canonical rip. */
+    movq FRAME_RIP(%rsp), %rax
+    cmpq FRAME_RCX(%rsp), %rax
+    jne 2f
+    movq FRAME_RFLAGS(%rsp), %rcx
+    cmpq FRAME_R11(%rsp), %rcx
+    jne 2f
+    testl $0x10100, %ecx              /* RF, TF */
+    jnz 2f
+    sarq $47, %rax
+    jnz 3f
+1:  cmpw $SEL_GUEST_CS64, FRAME_CS(%rsp)
+    jne 2f
+    cmpw $SEL_GUEST_DS, FRAME_SS(%rsp)
+    jne 2f
+    LOAD_REGISTERS
+    movq FRAME_RSP - FRAME_ERROR_CODE(%rsp), %rsp
+    sysretq
+3:  incq %rax
+    jz 1b
+2:  LOAD_REGISTERS
+    addq $8, %rsp
+    .globl iret_to_guest
+iret_to_guest:
+    iretq
+    EXTABLE iret_to_guest, iret_failed
+
+/* IRET refused the guest's selectors or rip. Its frame is intact at the top of the stack: rebuild ours around it. */
+iret_failed:
+    pushq $0
+    SAVE_REGISTERS
+    movq %rsp, %rdi
+    call trap_iret_failed
+    jmp exit_to_guest
+
+/* void context_enter_guest(struct trap_frame *top): continue the current vCPU. */
+    .globl context_enter_guest
+context_enter_guest:
+    movq %rdi, %rsp
+    jmp exit_to_guest
+
+    .section .note.GNU-stack, "", @progbits

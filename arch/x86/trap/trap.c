@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The IDT and the first C of every entry. Decides only where a trap goes: interrupts to irq/,
+ * a guest's exceptions to pv/, the hypervisor's own to the exception table or the crash report.
+ */
+#include <arch/cpu.h>
+#include <arch/cpu_window.h>
+#include <arch/extable.h>
+#include <arch/platform.h>
+#include <arch/pv.h>
+#include <arch/trap.h>
+#include <hv/log.h>
+#include <hv/percpu.h>
+#include <hv/softirq.h>
+
+/* Gate (SDM3 6.14.1) */
+struct gate {
+    uint16_t offset_low;
+    uint16_t selector;
+    uint8_t ist;
+    uint8_t type_dpl;
+    uint16_t offset_middle;
+    uint32_t offset_high;
+    uint32_t reserved;
+};
+_Static_assert(sizeof(struct gate) == 16, "64-bit gate");
+
+#define GATE_INTERRUPT 0x8e
+#define GATE_DPL3      0x60
+
+static struct gate idt[256] aligned(PAGE_SIZE);
+
+static boot_code void set_gate(unsigned int vector, const char *handler, unsigned int ist, uint8_t dpl)
+{
+    const uint64_t a = (uintptr_t)handler;
+
+    idt[vector] = (struct gate){
+        .offset_low = (uint16_t)a,
+        .selector = SEL_HV_CS,
+        .ist = (uint8_t)ist,
+        .type_dpl = (uint8_t)(GATE_INTERRUPT | dpl),
+        .offset_middle = (uint16_t)(a >> 16),
+        .offset_high = (uint32_t)(a >> 32),
+    };
+}
+
+boot_code void trap_init(void)
+{
+    for (unsigned int v = 0; v < 256; v++)
+        set_gate(v, trap_stubs + v * 16, IST_NONE, 0);
+    set_gate(VEC_DB, trap_ist_stub_db, IST_DB, 0);
+    set_gate(VEC_NMI, trap_ist_stub_nmi, IST_NMI, 0);
+    set_gate(VEC_DF, trap_ist_stub_df, IST_DF, 0);
+    set_gate(VEC_MC, trap_ist_stub_mc, IST_MC, 0);
+    set_gate(VEC_BP, trap_stubs + VEC_BP * 16, IST_NONE, GATE_DPL3);
+    set_gate(VEC_OF, trap_stubs + VEC_OF * 16, IST_NONE, GATE_DPL3);
+    set_gate(VECTOR_SYSCALL_INT80, trap_stubs + VECTOR_SYSCALL_INT80 * 16, IST_NONE, GATE_DPL3);
+}
+
+void trap_load_idt(void)
+{
+    const struct { uint16_t limit; uint64_t base; } packed pointer = { sizeof(idt) - 1, (uintptr_t)idt };
+
+    __asm__ volatile("lidt %0" :: "m"(pointer));
+}
+
+/* ---- the exception table ---- */
+
+struct extable_entry { int32_t from, to; };
+extern const struct extable_entry extable_start[], extable_end[];
+
+bool extable_fixup(struct trap_frame *regs)
+{
+    for (const struct extable_entry *e = extable_start; e < extable_end; e++)
+        if ((uintptr_t)&e->from + (intptr_t)e->from == regs->rip) {
+            regs->rip = (uintptr_t)&e->to + (intptr_t)e->to;
+            return true;
+        }
+    return false;
+}
+
+static const char *const exception_names[] = {
+    "divide error", "debug", "NMI", "breakpoint", "overflow", "bound range", "invalid opcode", "device not available",
+    "double fault", "coprocessor segment", "invalid TSS", "segment not present", "stack fault", "general protection",
+    "page fault", "reserved", "x87 error", "alignment check", "machine check", "SIMD error", "virtualization", "control protection",
+};
+
+static void hypervisor_exception(struct trap_frame *regs, uint64_t cr2)
+{
+    const unsigned int v = regs->vector;
+
+    /* A guest's breakpoint on memory that we touch on its behalf (MOV SS holds it back until here too). */
+    if (v == VEC_DB) {
+        write_dr6(0xffff0ff0);
+        regs->rflags &= ~(uint64_t)RFLAGS_TF;
+        return;
+    }
+    if (v == VEC_NMI)
+        return;
+    /* Not a guest vCPU's tables: the LDT window is filled on demand (the CPU read a guest selector for us). */
+    if (v == VEC_PF && current != NULL && !current->is_idle && pv_mmu_fixup_fault(current, regs, cr2))
+        return;
+    if (extable_fixup(regs))
+        return;
+    trap_dump(regs);
+    panic("FATAL TRAP: vector = %u (%s)\n[error_code=%04x] faulting address %016lx\n", v,
+          v < array_size(exception_names) ? exception_names[v] : "?", regs->error_code, cr2);
+}
+
+void trap_entry(struct trap_frame *regs)
+{
+    const unsigned int v = regs->vector;
+
+    if (v >= VECTOR_FIRST_DYNAMIC && !(v == VECTOR_SYSCALL_INT80 && frame_from_guest(regs))) {
+        irq_interrupt(regs);
+        return;
+    }
+    /* CR2 is this fault's only until interrupts are on. */
+    const uint64_t cr2 = v == VEC_PF ? read_cr2() : 0;
+
+    if (!frame_from_guest(regs)) {
+        hypervisor_exception(regs, cr2);
+        return;
+    }
+    if (v == VEC_NMI)
+        return;
+    irq_enable();
+    pv_exception(regs, cr2);
+}
+
+void trap_syscall(struct trap_frame *regs)
+{
+    irq_enable();
+    if (regs->vector == TRAP_SYSCALL && current->arch.in_kernel)
+        pv_hypercall(regs);
+    else
+        pv_syscall_from_user(regs);
+}
+
+void guest_exit_work(void)
+{
+    for (;;) {
+        if (unlikely(softirq_pending())) {
+            irq_enable();
+            softirq_run();
+            irq_disable();
+            continue;
+        }
+        pv_deliver_pending(current);
+        if (likely(!softirq_pending()))
+            return;
+    }
+}
+
+void trap_iret_failed(struct trap_frame *regs)
+{
+    irq_enable();
+    pv_failsafe(current);
+}
