@@ -14,6 +14,7 @@
 #include <hv/lib.h>
 #include <hv/percpu.h>
 #include <hv/smp.h>
+#include <xen/domctl.h>
 
 static void leave(struct vcpu *prev)
 {
@@ -78,4 +79,67 @@ void arch_event_notify(struct vcpu *v)
     /* A running vCPU notices on its next exit: make one. */
     if (v != current && read_once(v->sched.running))
         smp_kick(cpu);
+}
+
+/* ---- life ---- */
+
+int arch_domain_create(struct domain *d, const struct domain_config *config)
+{
+    struct arch_domain *a = &d->arch;
+
+    if (config->flags & ~(uint32_t)(XEN_DOMCTL_CDF_oos_off | XEN_DOMCTL_CDF_xs_domain))
+        return ERR(EINVAL); /* hardware-assisted guests and what goes with them are not there */
+    if (config->arch_emulation_flags != 0 || config->arch_misc_flags & ~(uint32_t)XEN_X86_MSR_RELAXED)
+        return ERR(EINVAL);
+    rangeset_init(&a->ioports_allowed);
+    spin_init(&a->mmu_lock, RANK_PV_MMU);
+    spin_init(&a->e820_lock, RANK_LEAF);
+    a->relinquish_list = FRAME_NO_LINK;
+    return cpu_policy_init_domain(d);
+}
+
+void arch_domain_fini(struct domain *d)
+{
+    cpu_policy_fini_domain(d);
+    rangeset_fini(&d->arch.ioports_allowed);
+    heap_free(d->arch.e820);
+    d->arch.e820 = NULL;
+}
+
+int arch_domain_relinquish(struct domain *d)
+{
+    return pv_mmu_relinquish(d);
+}
+
+int arch_vcpu_create(struct vcpu *v)
+{
+    struct arch_vcpu *a = &v->arch;
+
+    a->dirty_cpu = ~0u;
+    a->cr3_kernel = a->cr3_user = MFN_INVALID;
+    if (v->is_idle)
+        return 0;
+    for (unsigned int i = 0; i < array_size(a->gdt_frames); i++)
+        a->gdt_frames[i] = MFN_INVALID;
+    a->trap_table = heap_new_array(struct pv_trap_entry, 256);
+    if (a->trap_table == NULL)
+        return ERR(ENOMEM);
+    const int rc = pv_fpu_init(v);
+
+    if (rc != 0) {
+        heap_free(a->trap_table);
+        a->trap_table = NULL;
+        return rc;
+    }
+    arch_vcpu_reset(v);
+    return 0;
+}
+
+void arch_vcpu_fini(struct vcpu *v)
+{
+    if (v->is_idle)
+        return;
+    pv_fpu_fini(v);
+    heap_free(v->arch.trap_table);
+    v->arch.trap_table = NULL;
 }

@@ -4,7 +4,7 @@
  * first 4 GiB at the direct map's place.
  */
 #include "protocol.h"
-#include <arch/frame.h>
+#include <hv/mm.h>
 #include <hv/lib.h>
 #include <hv/log.h>
 

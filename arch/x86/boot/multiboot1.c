@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Multiboot 1 (specification 0.6.96, section 3.3): QEMU's -kernel, GRUB's multiboot command. */
 #include "protocol.h"
-#include <arch/frame.h>
+#include <hv/mm.h>
 
 #define MB1_COMMAND_LINE (1u << 2)
 #define MB1_MODULES      (1u << 3)

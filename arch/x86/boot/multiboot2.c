@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Multiboot 2 (specification 2.0, section 3.6): GRUB on BIOS and UEFI. */
 #include "protocol.h"
-#include <arch/frame.h>
+#include <hv/mm.h>
 #include <hv/lib.h>
 
 enum { TAG_END, TAG_COMMAND_LINE, TAG_LOADER, TAG_MODULE, TAG_BASIC_MEMORY, TAG_BOOT_DEVICE, TAG_MEMORY_MAP,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Xen's PVH entry (xen/arch-x86/hvm/start_info.h): Zendo as a guest, QEMU's direct boot of ELF images. */
 #include "protocol.h"
-#include <arch/frame.h>
+#include <hv/mm.h>
 #include <xen/xen.h>
 #include <xen/arch-x86/hvm/start_info.h>
 

@@ -2,7 +2,7 @@
 /* See early.h. Ranges are kept sorted and are carved from their ends. */
 #include "early.h"
 #include <arch/layout.h>
-#include <arch/frame.h>
+#include <hv/mm.h>
 #include <hv/boot_info.h>
 #include <hv/lib.h>
 #include <hv/log.h>

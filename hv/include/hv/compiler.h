@@ -5,25 +5,25 @@
 
 #include <hv/types.h>
 
-#define must_check     __attribute__((warn_unused_result))
-#define packed         __attribute__((packed))
-#define aligned(n)     __attribute__((aligned(n)))
-#define section(s)     __attribute__((section(s)))
-#define noreturn       __attribute__((noreturn))
-#define printf_like(f, a) __attribute__((format(printf, f, a)))
-#define used           __attribute__((used))
-#define fallthrough    __attribute__((fallthrough))
-#define noinline       __attribute__((noinline))
-#define always_inline  inline __attribute__((always_inline))
-#define cold           __attribute__((cold))
+#define must_check     __attribute__((__warn_unused_result__))
+#define packed         __attribute__((__packed__))
+#define aligned(n)     __attribute__((__aligned__(n)))
+#define section(s)     __attribute__((__section__(s)))
+#define noreturn       __attribute__((__noreturn__))
+#define printf_like(f, a) __attribute__((__format__(__printf__, f, a)))
+#define used           __attribute__((__used__))
+#define fallthrough    __attribute__((__fallthrough__))
+#define noinline       __attribute__((__noinline__))
+#define always_inline  inline __attribute__((__always_inline__))
+#define cold           __attribute__((__cold__))
 
 /* Code and data that only start-up uses; the pages are given back afterwards. */
 #ifdef HV_HOST_TEST
 #define boot_code
 #define boot_data
 #else
-#define boot_code __attribute__((section(".init.text"), cold))
-#define boot_data __attribute__((section(".init.data")))
+#define boot_code __attribute__((__section__(".init.text"), __cold__))
+#define boot_data __attribute__((__section__(".init.data")))
 #endif
 
 #define likely(x)   __builtin_expect(!!(x), 1)
@@ -33,8 +33,12 @@
     ((type *)(void *)((char *)(uintptr_t)(p) - offsetof(type, member)))
 #define array_size(a) (sizeof(a) / sizeof((a)[0]))
 
-#define min(a, b) ({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); a_ < b_ ? a_ : b_; })
-#define max(a, b) ({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); a_ > b_ ? a_ : b_; })
+/* Each use has names of its own, so that they nest without shadowing. */
+#define PICK__(a, b, op, x, y) ({ __typeof__(a) x = (a); __typeof__(b) y = (b); x op y ? x : y; })
+#define PICK_(a, b, op, n)     PICK__(a, b, op, a_##n, b_##n)
+#define PICK(a, b, op, n)      PICK_(a, b, op, n)
+#define min(a, b) PICK(a, b, <, __COUNTER__)
+#define max(a, b) PICK(a, b, >, __COUNTER__)
 /* `a` is a power of two. */
 #define round_up(x, a)   (((x) + ((__typeof__(x))(a) - 1)) & ~((__typeof__(x))(a) - 1))
 #define round_down(x, a) ((x) & ~((__typeof__(x))(a) - 1))

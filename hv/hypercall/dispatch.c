@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Hypercall dispatch from the rows of abi/hypercalls.def, and continuations: how a long operation
+ * stops for more urgent things and is taken up again. Lock: none; state is the current vCPU's.
+ */
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/hypercall.h>
+#include <hv/hypercall_count.h>
+#include <hv/percpu.h>
+#include <hv/softirq.h>
+
+#define MAX_HYPERCALL 64u
+
+struct hypercall_row {
+    hypercall_fn *fn;
+    const char *name;
+};
+
+static const struct hypercall_row table[MAX_HYPERCALL] = {
+#define HYPERCALL(nr, nm, nargs, who) [nr] = { hc_##nm, #nm },
+#include "../../abi/hypercalls.def"
+#undef HYPERCALL
+};
+
+DEFINE_PER_CPU(uint64_t, hypercall_count[MAX_HYPERCALL]);
+
+long hypercall_dispatch(uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+    if (unlikely(nr >= MAX_HYPERCALL))
+        return ERR(ENOSYS);
+    nr = index_nospec(nr, MAX_HYPERCALL);
+    this_cpu(hypercall_count)[nr]++;
+    if (unlikely(table[nr].fn == NULL))
+        return ERR(ENOSYS);
+    return table[nr].fn(a1, a2, a3, a4, a5);
+}
+
+const char *hypercall_name(unsigned int nr)
+{
+    return nr < MAX_HYPERCALL ? table[nr].name : NULL;
+}
+
+uint64_t hypercall_count_of(unsigned int nr)
+{
+    uint64_t sum = 0;
+    unsigned int cpu;
+
+    for_each_online_cpu(cpu)
+        sum += per_cpu(hypercall_count, cpu)[nr];
+    return sum;
+}
+
+bool hypercall_preempt_check(void)
+{
+    return softirq_pending() || event_deliverable(current);
+}
+
+long hypercall_continue(uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+    struct vcpu_hypercall *h = &current->hypercall;
+
+    h->continued = true;
+    h->nr = nr;
+    h->args[0] = a1;
+    h->args[1] = a2;
+    h->args[2] = a3;
+    h->args[3] = a4;
+    h->args[4] = a5;
+    if (!h->in_multicall)
+        arch_hypercall_rewind(nr, h->args);
+    return 0;
+}
