@@ -4,8 +4,10 @@
  * domain_shutdown (guest's wish) -> domain_kill (dying, preemptible) -> last reference
  * gone -> freed.
  *
- * D1  A struct domain lives while refs > 0; being findable by domid holds one.
- * D2  is_dying only goes up: alive, dying, dead.
+ * D1  A struct domain lives, and is found by its domid, while refs > 0. One reference
+ *     comes with creation and goes when domain_kill is done; one is held while the
+ *     domain owns pages (nr_pages + nr_shared_pages > 0).
+ * D2  `dying` only goes up: alive, dying, dead.
  * D3  A dead domain's pages are all released; those that others still hold keep it a zombie.
  */
 #ifndef HV_DOMAIN_H
@@ -17,6 +19,7 @@
 #include <hv/mm.h>
 #include <hv/rangeset.h>
 #include <hv/sched.h>
+#include <hv/softirq.h>
 #include <xen/xen.h>
 #include <arch/domain.h> /* struct arch_domain, struct arch_vcpu */
 
@@ -58,11 +61,15 @@ struct domain {
     int control_pause_count;        /* of pause_count: the toolstack's */
 
     /* Shutdown */
-    struct spinlock shutdown_lock;  /* RANK_LEAF */
+    struct spinlock shutdown_lock;  /* RANK_SHUTDOWN */
     bool is_shutting_down;          /* shutdown requested */
     bool is_shut_down;              /* all vCPUs paused for it */
-    bool watchdog_armed;
-    int shutdown_code;              /* SHUTDOWN_* ; -1 none */
+    int shutdown_code;              /* SHUTDOWN_* ; -1 none; may be latched before the shutdown */
+    bool shutdown_notify;           /* atomic: shutdown_work is on its way and holds a reference */
+    struct work shutdown_work;      /* tells whoever waits for the shutdown */
+    struct work free_work;          /* frees the domain after its last reference */
+    struct timer watchdog[2];       /* SCHEDOP_watchdog; watchdog_in_use under shutdown_lock */
+    uint32_t watchdog_in_use;
     evtchn_port_t suspend_port;     /* XEN_DOMCTL_subscribe: port to signal, 0 none */
 
     struct shared_info *shared_info; /* one hypervisor page, shared with the guest */
@@ -96,7 +103,6 @@ struct vcpu {
     bool is_idle;
     bool paused_for_shutdown;
     bool nmi_pending, mce_pending;
-    bool defer_shutdown;
     int poll_port;                  /* VPF_POLLING: port, -1 if several */
 
     struct vcpu_info *vcpu_info;    /* in shared_info, or where VCPUOP_register_vcpu_info put it; never NULL */
@@ -127,6 +133,8 @@ struct domain_config {               /* checked before: control/domctl_create.c,
     bool is_control, is_hardware;
 };
 
+/* The pseudo domains. Boot, after sched_init. */
+void domain_init(void);
 /* New domain, paused, without memory or vCPUs, one reference plus D1's. -EINVAL -ENOMEM -EEXIST. */
 int domain_create(domid_t id, const struct domain_config *config, struct domain **out) must_check;
 /* Creates vCPU `id` (down, no context). */
@@ -148,8 +156,15 @@ struct vcpu *domain_vcpu(struct domain *d, uint64_t id); /* NULL if out of range
     for (unsigned int i_##v = 0; i_##v < (d)->max_vcpus; i_##v++) \
         if (((v) = read_once((d)->vcpu[i_##v])) != NULL)
 
+/* True for vCPUs above XEN_LEGACY_MAX_VCPUS that have not registered a vcpu_info: vcpu_info is a stand-in that nobody sees. */
+bool vcpu_info_is_placeholder(const struct vcpu *v);
+
 /* Guest asks to stop (SHUTDOWN_*), or it crashed. Pauses all its vCPUs, tells dom0 (VIRQ_DOM_EXC). dom0: machine reboots or halts. */
 void domain_shutdown(struct domain *d, int reason);
+/* The code that a later domain_shutdown reports. */
+void domain_set_shutdown_code(struct domain *d, int code);
+/* SCHEDOP_watchdog: id 0 sets one up and returns its id; else re-arms, or with timeout_s 0 removes it. -EINVAL -ENOSPC. */
+int domain_watchdog(struct domain *d, unsigned int id, uint32_t timeout_s) must_check;
 void domain_resume(struct domain *d);
 /* Guest-caused impossibility: log (once) with the vCPU's state, and SHUTDOWN_crash. Returns. */
 void domain_crash(struct domain *d, const char *why, ...) cold printf_like(2, 3);
@@ -160,11 +175,17 @@ void hardware_domain_shutdown(int reason) noreturn;
 void machine_restart(unsigned int delay_ms) noreturn; /* arch */
 void machine_halt(void) noreturn;                      /* arch */
 
-/* Registers vcpu_info at gfn:offset. 0, -EINVAL, -ENOMEM. */
+/* Registers vcpu_info at gfn:offset. 0; -EINVAL: page, registered already, v runs; -ENXIO: offset. */
 int vcpu_register_info(struct vcpu *v, gfn_t gfn, unsigned int offset) must_check;
-/* Bring a vCPU with a context up / take it down. */
-void vcpu_up(struct vcpu *v);
+/* Brings a vCPU up. -EINVAL: it has no context. */
+int vcpu_up(struct vcpu *v) must_check;
+/* Takes it down; the last one to go down powers the domain off. v need not be current. */
+void vcpu_down(struct vcpu *v);
+/* Back to the state after vcpu_create: down, no context. v is not current. */
 void vcpu_reset(struct vcpu *v);
+
+/* Boot option noreboot: after an error the machine halts instead. */
+extern bool opt_noreboot;
 
 /* Arch contract. */
 int arch_domain_create(struct domain *d, const struct domain_config *config) must_check;

@@ -35,6 +35,7 @@ enum lock_rank {
     RANK_IRQ,            /* one interrupt descriptor */
     RANK_VECTOR,         /* allocation of interrupt vectors */
     RANK_IOAPIC,         /* I/O APIC register window */
+    RANK_SHUTDOWN,       /* a domain's shutdown state */
     RANK_PCI_CONFIG,     /* PCI configuration ports 0xcf8/0xcfc */
     RANK_SCHED,          /* a CPU's run queue (pair: lower address first) */
     RANK_TIMER,          /* a CPU's timer queue (pair: lower address first) */

@@ -17,15 +17,20 @@ struct domain;
 struct sched_vcpu {
     unsigned int cpu;            /* CPU that it runs or last ran on, or is queued on; changes under that CPU's lock */
     bool running;                /* on a CPU now (atomic read allowed) */
-    bool queued;                 /* on a run queue */
+    bool queued;                 /* on the run queue of `cpu` */
     bool yielded;                /* asked to let others run first, once */
     cpumask_t hard_affinity, soft_affinity;
     uint64_t vruntime;           /* weighted run time, ns */
-    uint64_t switched_in_ns;
+    uint64_t charged_ns;         /* its run time is accounted up to here */
     struct list link;            /* run queue */
     int runstate;                /* RUNSTATE_* of xen/vcpu.h */
     uint64_t runstate_since_ns;
     uint64_t runstate_ns[4];
+    bool runstate_stale;         /* the guest's copy at runstate_va is out of date */
+    bool pin_overridden;         /* SCHEDOP_pin_override: hard_affinity is saved in saved_affinity */
+    cpumask_t saved_affinity;
+    unsigned int last_cpu;       /* CPU that it was last switched in on */
+    uint32_t time_epoch;         /* struct guest_clock.epoch that vcpu_time_info was written for; 0 none */
     uint32_t migrations;
 };
 
@@ -65,38 +70,67 @@ void vcpu_block(void);
 void vcpu_unblock(struct vcpu *v);
 void vcpu_yield(void);
 
+/* Waits for one of the ports (poll_port, -1: several) or `timeout_ns` (0: none). Bits are set before the caller looks at the ports. */
+void vcpu_poll_begin(struct vcpu *v, int port);
+void vcpu_poll_cancel(struct vcpu *v);
+
+/* SCHEDOP_pin_override: pins v to cpu until undone (cpu < 0). -EINVAL, -EBUSY (pinned elsewhere). */
+int vcpu_pin_override(struct vcpu *v, int cpu) must_check;
 /* Hard affinity must leave an online CPU: -EINVAL. */
 int vcpu_set_hard_affinity(struct vcpu *v, const cpumask_t *mask) must_check;
 void vcpu_set_soft_affinity(struct vcpu *v, const cpumask_t *mask);
 void vcpu_runstate_get(const struct vcpu *v, struct vcpu_runstate_info *out);
+/* Copies current's run state to the area that the guest registered, in current's address space; again later if that fails. */
+void vcpu_runstate_publish(struct vcpu *v);
+/* The same if v->sched.runstate_stale: for PV when the guest enters its kernel, as user page tables do not show the area. */
+void vcpu_runstate_publish_stale(struct vcpu *v);
 /* Time that cpu spent idle, ns. */
 uint64_t sched_idle_ns(unsigned int cpu);
+/* The idle vCPU of a CPU that sched_init or sched_init_cpu made. */
+struct vcpu *sched_idle_vcpu(unsigned int cpu);
+/* Debug key 'r': run queues. */
+void sched_dump(void);
 
 /* Policy seam. */
 struct sched_policy {
     const char *name;            /* as sched= and xl info show it */
     uint32_t id;                 /* XEN_SCHEDULER_* */
-    /* all with the run queue's lock of `cpu` held */
+    /* A CPU's empty queue. */
+    void (*init_cpu)(unsigned int cpu);
+    /* All with the run queue's lock of `cpu` held. v->sched.cpu == cpu; v is not the CPU's current. */
     void (*enqueue)(unsigned int cpu, struct vcpu *v);
     void (*dequeue)(unsigned int cpu, struct vcpu *v);
-    struct vcpu *(*pick)(unsigned int cpu, uint64_t now, uint64_t *slice_ns);
-    void (*charge)(struct vcpu *v, uint64_t ran_ns);
-    bool (*preempts)(unsigned int cpu, const struct vcpu *waking, const struct vcpu *running);
+    unsigned int (*nr_queued)(unsigned int cpu); /* lock not needed */
+    /* Takes the next one off the queue, NULL if it is empty. */
+    struct vcpu *(*pick)(unsigned int cpu);
+    /* How long a vCPU may run while others are queued. */
+    uint64_t (*slice)(unsigned int cpu);
+    /* v ran on cpu for ran_ns. */
+    void (*charge)(unsigned int cpu, struct vcpu *v, uint64_t ran_ns);
+    bool (*preempts)(const struct vcpu *waking, const struct vcpu *running);
+    /* A queued vCPU of `from` that may run on `to` and is on no CPU, for `to` to take; NULL if there is none. */
+    struct vcpu *(*steal_candidate)(unsigned int from, unsigned int to);
+    /* v, not queued, moves. Both locks held. */
+    void (*moved)(struct vcpu *v, unsigned int from, unsigned int to);
 };
 const struct sched_policy *sched_policy_current(void);
 
 /*
  * Arch contract: leaves prev (its guest registers are on the stack's top) and
- * continues next: does not return. Interrupts disabled. Calls
- * sched_switched(prev) once prev's state is saved and its CPU no longer uses it.
+ * continues next: does not return. Interrupts disabled. Calls sched_switched(prev) once
+ * prev's state is saved and its CPU no longer uses it; then, with next current, its
+ * page tables loaded and its state restored, sched_entered(next).
  */
 void arch_context_switch(struct vcpu *prev, struct vcpu *next) noreturn;
 void sched_switched(struct vcpu *prev);
-/* Same vCPU continues: go back to it. Does not return. */
+void sched_entered(struct vcpu *next);
+/* Enables interrupts and waits for one, with no window between. Returns with interrupts enabled. */
+void arch_idle(void);
+/* Same vCPU continues: go back to it. Does not return. schedule() just returns instead. */
 void arch_continue_running(struct vcpu *same) noreturn;
 /* Writes v's lazily kept state back if another CPU still holds it. */
 void arch_vcpu_sync_state(struct vcpu *v);
-/* The idle vCPU's body. */
+/* The idle vCPU's body; begins again whenever the CPU becomes idle. */
 void idle_loop(void) noreturn;
 
 #endif

@@ -11,13 +11,18 @@
 /* Nanoseconds since boot; monotonic on each CPU. Any context. */
 uint64_t now_ns(void);
 
-/* A one-shot timer on one CPU's queue; fn runs in SOFTIRQ_TIMER, interrupts enabled. */
+/*
+ * A one-shot timer on one CPU's queue; fn runs in SOFTIRQ_TIMER, interrupts enabled, no lock held.
+ * fn may set its own timer again; it may not free it. Fields are private to time/.
+ */
 struct timer {
     uint64_t expires_ns;
     void (*fn)(void *arg);
     void *arg;
-    unsigned int cpu;
-    unsigned int heap_index;   /* position in the CPU's heap; 0 = inactive */
+    struct timer *child, *next, *prev; /* the queue's heap: time/timer_queue.h */
+    unsigned int cpu;          /* changes under the locks of both CPUs' queues */
+    unsigned int running;      /* CPUs inside fn (atomic) */
+    bool active;               /* queued */
     bool dead;                 /* timer_kill: cannot be set again */
 };
 void timer_init(struct timer *t, void (*fn)(void *), void *arg, unsigned int cpu);
@@ -27,7 +32,10 @@ void timer_stop(struct timer *t);
 void timer_migrate(struct timer *t, unsigned int cpu);
 /* Stops it and waits until fn is not running. Not from fn. */
 void timer_kill(struct timer *t);
-static inline bool timer_is_active(const struct timer *t) { return read_once(t->heap_index) != 0; }
+static inline bool timer_is_active(const struct timer *t) { return read_once(t->active); }
+/* Migrates to this CPU and sets: for timers that follow their vCPU. */
+void timer_set_here(struct timer *t, uint64_t expires_ns);
+void timer_subsystem_init(void); /* boot, before the first timer_set; arch_time_init calls it */
 
 /* Arch contract (arch/x86/time). */
 /* Chooses a platform clock, calibrates the TSC. Boot CPU, once. */
@@ -41,6 +49,27 @@ const char *arch_platform_clock_name(void);
 
 struct domain;
 struct vcpu;
+
+/* How a guest computes system time from its TSC: the members of the public vcpu_time_info. */
+struct guest_clock {
+    uint64_t tsc, system_ns;
+    uint32_t mul;
+    int8_t shift;
+    uint8_t flags;     /* XEN_PVCLOCK_* */
+    uint32_t epoch;    /* differs whenever another member does, for one vCPU on one CPU */
+};
+/* Arch contract: v's clock on this CPU; and its epoch alone, cheaply. */
+void arch_guest_clock(const struct vcpu *v, struct guest_clock *out);
+uint32_t arch_guest_clock_epoch(const struct vcpu *v);
+
+/* Arch contract: reads the machine's calendar clock. false: there is none. *at_edge: the second has just begun. */
+bool arch_calendar_read(uint64_t *unix_seconds, bool *at_edge) must_check;
+/*
+ * Reads the calendar clock once more: every reading narrows down when its seconds begin.
+ * Boot only: later the hardware domain uses the device.
+ */
+void time_wallclock_sample(void);
+
 /* Writes vcpu_time_info of v if it changed; called when a vCPU is switched in and on recalibration. */
 void time_update_vcpu(struct vcpu *v);
 void time_force_update_vcpu(struct vcpu *v);
