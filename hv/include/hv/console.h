@@ -9,15 +9,19 @@
 struct console_sink {
     const char *name;                        /* as in console=: "com1", "vga" */
     void (*write)(const char *s, size_t n);  /* any context, console lock held */
+    void (*drain)(void);                     /* panic: write what is still buffered; may be NULL */
     bool enabled;
     struct console_sink *next;
 };
 void console_sink_register(struct console_sink *sink);
 void console_init_early(void);   /* serial from the command line, before memory is set up */
 void console_init(void);         /* ring in the heap, console= chosen sinks, input */
-void console_input(char c);      /* a character came in on a sink: CTRL-a switches to dom0 and back */
+void console_init_input(void);   /* once irq_request() and timers work: serial input, deferred output */
+void console_input(char c);      /* a character came in on a sink: CTRL-a switches to dom0 and back. Any context */
 void console_force_sync(void);   /* panic: unlocked, synchronous */
 void console_end_vga(void);      /* dom0 takes over VGA unless vga=keep */
+/* dom0 is built and about to run: says so, input goes to it (conswitch=), console_end_vga(). */
+void console_end_boot(void);
 /* sysctl readconsole: copies from the ring; *idx and *n in/out. */
 struct xen_sysctl_readconsole;
 int console_read_ring(struct xen_sysctl_readconsole *op) must_check;

@@ -9,8 +9,12 @@
 
 #include <xen/errno.h>
 
-#if defined(HV_DEBUG) && !defined(HV_HOST_TEST)
+/* Remembers the place in the CPU's ring and returns error. Any context. */
 int errlog_note(int error, const char *file, int line);
+/* Prints the last places of every CPU, newest last. */
+void errlog_dump(void);
+
+#if defined(HV_DEBUG) && !defined(HV_HOST_TEST)
 #define ERR(name) errlog_note(-(int)XEN_##name, __FILE__, __LINE__)
 #else
 #define ERR(name) (-(int)XEN_##name)

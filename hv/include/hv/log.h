@@ -26,6 +26,9 @@ void guest_printk(enum log_level level, const char *fmt, ...) printf_like(2, 3);
 /* Stops the machine with a message, registers and a symbolised stack. Never guest-reachable. */
 void panic(const char *fmt, ...) noreturn cold printf_like(1, 2);
 
+/* Arch contract: prints the symbolised stack of the caller, through printk. */
+void arch_dump_stack(void);
+
 #define BUG() panic("BUG at %s:%d\n", __FILE__, __LINE__)
 #define BUG_ON(c) do { if (unlikely(c)) panic("BUG at %s:%d: %s\n", __FILE__, __LINE__, #c); } while (0)
 /* Cheap assertions stay on in every build; ASSERT_DEBUG is for the costly ones. */

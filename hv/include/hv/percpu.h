@@ -25,6 +25,8 @@ extern uint64_t percpu_offset[]; /* by CPU number; 0 for a CPU that was never th
 #define this_cpu(name)     percpu_at(name, this_cpu_offset())
 #define per_cpu(name, cpu) percpu_at(name, percpu_offset[cpu])
 
+/* Keeps the initial content of the section for the other CPUs. Boot CPU, before anything writes per-CPU data: first of all. */
+void percpu_init(void);
 /* Allocates the area of a CPU other than the boot CPU, initialised from the section. 0 or -ENOMEM. */
 int percpu_alloc(unsigned int cpu) must_check;
 #endif

@@ -6,7 +6,7 @@
 #include <hv/cpumask.h>
 
 /*
- * Runs fn(arg) in interrupt context on every CPU of the mask (the caller's own
+ * Runs fn(arg) with interrupts disabled on every online CPU of the mask (the caller's own
  * included, directly) and, if wait, returns after all have run it.
  * Context: interrupts enabled, no lock of rank >= RANK_FLUSH held.
  */

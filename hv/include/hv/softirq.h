@@ -11,12 +11,16 @@
 enum softirq { SOFTIRQ_TIMER, SOFTIRQ_WORK, SOFTIRQ_TIME, SOFTIRQ_SCHEDULE /* last: it may switch away */, NR_SOFTIRQS };
 
 typedef void softirq_fn(void);
+/* SOFTIRQ_WORK has its function already. */
 void softirq_register(enum softirq nr, softirq_fn *fn);
 /* Any context. */
 void softirq_raise(enum softirq nr);
 void softirq_raise_on(unsigned int cpu, enum softirq nr);
 bool softirq_pending(void);
-/* Runs what is pending, lowest number first; interrupts are enabled inside. May not return (schedule). */
+/*
+ * Runs what is pending, lowest number first, interrupts enabled; returns with them enabled. New ones may
+ * be pending by then: disable interrupts and ask softirq_pending() before going on. May not return (schedule).
+ */
 void softirq_run(void);
 
 /* A deferred call, run once per schedule on the CPU it was scheduled on, with interrupts enabled, no lock held. */
