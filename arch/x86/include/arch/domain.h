@@ -33,6 +33,7 @@ struct arch_domain {
 
     /* PCI configuration address latch of the emulated ports, hardware domain */
     uint32_t pci_cf8;
+    uint8_t cmos_index;                 /* latch of the emulated port 0x70 */
 };
 
 struct pv_callback {
@@ -73,7 +74,8 @@ struct arch_vcpu {
     /* Traps and callbacks */
     struct pv_trap_entry *trap_table;   /* 256 */
     struct pv_callback event, failsafe, syscall, syscall32, sysenter;
-    uint64_t nmi_rip;
+    bool in_nmi, in_mce;                /* handler entered, IRET hypercall not made yet: no second one */
+    uint64_t mcg_status;                /* virtual MCG_STATUS */
 
     /* Segments while in the hypervisor or off the CPU */
     uint16_t ds, es, fs, gs;
@@ -88,7 +90,7 @@ struct arch_vcpu {
     mfn_t ldt_frames[16];
 
     /* Ports */
-    unsigned int iopl;
+    unsigned int iopl;                  /* virtual IOPL 0..3 */
     uint64_t iobitmap_va;
     unsigned int iobitmap_ports;
 
@@ -97,6 +99,8 @@ struct arch_vcpu {
     bool fpu_loaded;                    /* in the CPU's registers */
     bool fpu_initialised;
     uint64_t xcr0;
+    uint32_t tsc_aux;
+    bool cpuid_faulting;                /* the guest asked for it (MSR_MISC_FEATURES_ENABLES) */
 
     unsigned int dirty_cpu;             /* CPU that still holds lazily kept state; ~0u none */
 };

@@ -18,9 +18,13 @@ void pv_hypercall(struct trap_frame *regs);
 void pv_deliver_pending(struct vcpu *v);
 
 /* ---- bounce.c: enter the guest kernel ---- */
-struct pv_bounce { uint64_t rip; uint16_t cs; bool has_error_code; uint32_t error_code; bool masks_events; };
+#define PV_BOUNCE_ERROR_CODE   1u  /* the frame has an error code */
+#define PV_BOUNCE_MASK_EVENTS  2u  /* the handler starts with events masked */
+#define PV_BOUNCE_SEGMENTS     4u  /* failsafe: the frame has DS, ES, FS, GS */
 /* Builds the frame on the guest kernel's stack and points regs at the handler; crashes the domain if the stack is bad. */
-void pv_bounce(struct vcpu *v, const struct pv_bounce *b);
+void pv_bounce(struct vcpu *v, uint64_t rip, unsigned int how, uint32_t error_code);
+/* The guest's selectors, base or return address could not be loaded: its failsafe callback. */
+void pv_failsafe(struct vcpu *v);
 /* Delivers an exception through the guest's trap table. */
 void pv_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error_code);
 void pv_inject_page_fault(struct vcpu *v, uint32_t error_code, uint64_t cr2);
@@ -34,6 +38,28 @@ void pv_fpu_save(struct vcpu *v);       /* if loaded */
 void pv_fpu_lazy_restore(struct vcpu *v); /* #NM or eager on switch-in */
 int pv_fpu_init(struct vcpu *v) must_check;
 void pv_fpu_fini(struct vcpu *v);
+/* Memory and first state of a PV vCPU: trap table, FPU area. 0 or -ENOMEM. */
+int pv_vcpu_init(struct vcpu *v) must_check;
+void pv_vcpu_fini(struct vcpu *v);
+/* Forgets everything that the guest has set, as for a new vCPU; keeps the memory. */
+void pv_vcpu_reset(struct vcpu *v);
+/* CR4 that belongs in the CPU while v runs, given what is in it now. */
+uint64_t pv_real_cr4(const struct vcpu *v, uint64_t cr4);
+/* What v's guest sees in CR4 after writing cr4. */
+uint64_t pv_guest_cr4(const struct vcpu *v, uint64_t cr4);
+/* Sets or clears the guest's CR0.TS. v is current. */
+void pv_fpu_taskswitch(struct vcpu *v, bool set);
+/* ABI: 0, -EPERM, -ENODEV as do_set_debugreg. Loads the CPU's if v is current. */
+int pv_set_debugreg(struct vcpu *v, unsigned int reg, uint64_t value) must_check;
+/* 0, or -ENODEV: no such register (or #UD by CR4.DE). */
+int pv_get_debugreg(const struct vcpu *v, unsigned int reg, uint64_t *value) must_check;
+void pv_debugreg_save(struct vcpu *v);
+void pv_debugreg_restore(struct vcpu *v);
+void pv_segments_save(struct vcpu *v);
+/* false: a selector was refused and is null now. */
+bool pv_segments_restore(struct vcpu *v) must_check;
+/* Registers the handler of CALLBACKTYPE_nmi. 0 or -EINVAL (not canonical). */
+int pv_register_nmi(struct vcpu *v, uint64_t rip) must_check;
 
 /* ---- mmu/ ---- */
 /* #PF that the hypervisor itself may resolve: LDT window, emulated page-table write. true: handled, retry or skipped. */

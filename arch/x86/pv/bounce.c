@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Entering a PV guest's kernel: exception, event, NMI, system-call and failsafe frames on its
+ * stack. Owns the layout of those frames; what enters is decided elsewhere. Lock: none, v is
+ * current. Context: interrupts on or off, CR3 is the guest's.
+ *
+ * Frame of a 64-bit guest, from its stack pointer upwards (xen/arch-x86/xen-x86_64.h and every PV kernel):
+ *
+ *   rcx  r11  [ds es fs gs]  [error code]  rip  cs | upcall mask << 32  rflags  rsp  ss
+ */
+#include <arch/extable.h>
+#include <arch/pv.h>
+#include <hv/guest_access.h>
+#include <hv/log.h>
+#include <hv/percpu.h>
+#include <hv/softirq.h>
+#include <xen/vcpu.h>
+
+#define MAX_FRAME_WORDS 12u
+
+/* Cleared on entry to a handler, as an interrupt gate does (SDM3 6.12.1.3), and AC for supervisor code. */
+#define RFLAGS_CLEARED (RFLAGS_TF | RFLAGS_NT | RFLAGS_RF | RFLAGS_VM | RFLAGS_AC)
+
+void pv_toggle_mode(struct vcpu *v)
+{
+    /* The other mode's GS base waits in MSR_KERNEL_GS_BASE; the hypervisor uses neither (arch/percpu.h). */
+    __asm__ volatile("swapgs" ::: "memory");
+    v->arch.in_kernel = !v->arch.in_kernel;
+    pv_mmu_update_cr3(v);
+    pv_mmu_load(v);
+}
+
+/* Trust: va is the guest's stack pointer less the frame; checked for range here, for presence by the CPU. */
+static inline bool store_words(uint64_t va, const uint64_t *words, unsigned int nr)
+{
+    if (unlikely(!guest_range_ok(va, nr * sizeof(*words))))
+        return false;
+    for (unsigned int i = 0; i < nr; i++)
+        __asm__ goto("1: movq %1, (%0)\n\t" EXTABLE_STR("1b", "%l[fault]")
+                     :: "r"(va + i * sizeof(*words)), "r"(words[i]) : "memory" : fault);
+    return true;
+fault:
+    return false;
+}
+
+/* IF shows the upcall mask, IOPL the virtual one if the guest asked for that. */
+static inline uint64_t flags_for_guest(const struct vcpu *v, uint64_t rflags, uint8_t upcall_mask)
+{
+    uint64_t flags = rflags & ~(uint64_t)(RFLAGS_IF | RFLAGS_IOPL);
+
+    if (upcall_mask == 0)
+        flags |= RFLAGS_IF;
+    if (v->domain->vm_assist & (1ULL << VMASST_TYPE_architectural_iopl))
+        flags |= (uint64_t)v->arch.iopl << 12;
+    return flags;
+}
+
+static unsigned int build_frame(const struct vcpu *v, const struct trap_frame *regs, uint64_t cs, unsigned int how,
+                                uint32_t error_code, uint64_t frame[MAX_FRAME_WORDS])
+{
+    const uint8_t mask = read_once(v->vcpu_info->evtchn_upcall_mask);
+    unsigned int n = 0;
+
+    frame[n++] = regs->rcx;
+    frame[n++] = regs->r11;
+    if (unlikely(how & PV_BOUNCE_SEGMENTS)) {
+        frame[n++] = v->arch.ds;
+        frame[n++] = v->arch.es;
+        frame[n++] = v->arch.fs;
+        frame[n++] = v->arch.gs;
+    }
+    if (how & PV_BOUNCE_ERROR_CODE)
+        frame[n++] = error_code;
+    frame[n++] = regs->rip;
+    frame[n++] = cs | (uint64_t)mask << 32;
+    frame[n++] = flags_for_guest(v, regs->rflags, mask);
+    frame[n++] = regs->rsp;
+    frame[n++] = regs->ss & 0xffff;
+    return n;
+}
+
+/*
+ * Registers of the handler's first instruction. rcx and r11, saved in the frame, are those that
+ * SYSRET leaves, so that the exit path may use it.
+ */
+static inline void point_at_handler(struct trap_frame *regs, uint64_t rip, uint64_t sp)
+{
+    regs->rflags &= ~(uint64_t)RFLAGS_CLEARED;
+    regs->rip = rip;
+    regs->cs = SEL_GUEST_CS64;
+    regs->ss = SEL_GUEST_DS;
+    regs->rsp = sp;
+    regs->rcx = rip;
+    regs->r11 = regs->rflags;
+    regs->vector = TRAP_SYSCALL;
+}
+
+void pv_bounce(struct vcpu *v, uint64_t rip, unsigned int how, uint32_t error_code)
+{
+    struct trap_frame *regs = guest_regs();
+    uint64_t frame[MAX_FRAME_WORDS], sp, cs = regs->cs & 0xffff;
+
+    if (v->arch.in_kernel) {
+        /* ABI: a frame that interrupts the kernel says so by RPL 0. */
+        cs &= ~3ULL;
+        sp = regs->rsp;
+    } else {
+        pv_toggle_mode(v);
+        sp = v->arch.kernel_sp;
+    }
+    const unsigned int nr = build_frame(v, regs, cs, how, error_code, frame);
+
+    sp = (sp & ~15ULL) - nr * sizeof(uint64_t);
+    if (unlikely(rip == 0) || unlikely(!store_words(sp, frame, nr))) {
+        domain_crash(v->domain, "cannot enter guest kernel: handler %#lx, stack %#lx, from rip %#lx\n", rip, sp, regs->rip);
+        return;
+    }
+    if (how & PV_BOUNCE_MASK_EVENTS)
+        write_once(v->vcpu_info->evtchn_upcall_mask, 1);
+    point_at_handler(regs, rip, sp);
+}
+
+static inline void bounce_exception(struct vcpu *v, unsigned int vector, uint32_t error_code)
+{
+    const struct pv_trap_entry *t = &v->arch.trap_table[vector & 0xff];
+    unsigned int how = t->disables_events ? PV_BOUNCE_MASK_EVENTS : 0;
+
+    if (vector < 32 && (VECTORS_WITH_ERROR_CODE >> vector) & 1)
+        how |= PV_BOUNCE_ERROR_CODE;
+    if (unlikely(t->rip == 0)) {
+        guest_printk(LOG_ERR, "unhandled exception %u, error code %04x, rip %#lx, cr2 %#lx\n", vector, error_code,
+                     guest_regs()->rip, v->arch.cr2);
+        domain_crash(v->domain, "no handler for exception %u\n", vector);
+        return;
+    }
+    pv_bounce(v, t->rip, how, error_code);
+}
+
+void pv_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error_code)
+{
+    bounce_exception(v, vector, error_code);
+}
+
+void pv_inject_page_fault(struct vcpu *v, uint32_t error_code, uint64_t cr2)
+{
+    /* ABI: the guest's kernel runs in ring 3 too; "user" means guest user. */
+    error_code &= ~PFEC_USER;
+    if (!v->arch.in_kernel)
+        error_code |= PFEC_USER;
+    v->arch.cr2 = cr2;
+    write_once(v->vcpu_info->arch.cr2, cr2);
+    bounce_exception(v, VEC_PF, error_code);
+}
+
+void pv_failsafe(struct vcpu *v)
+{
+    uint16_t sel[4];
+
+    __asm__("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3" : "=r"(sel[0]), "=r"(sel[1]), "=r"(sel[2]), "=r"(sel[3]));
+    v->arch.ds = sel[0];
+    v->arch.es = sel[1];
+    v->arch.fs = sel[2];
+    v->arch.gs = sel[3];
+    pv_bounce(v, v->arch.failsafe.rip, PV_BOUNCE_SEGMENTS | (v->arch.failsafe.disables_events ? PV_BOUNCE_MASK_EVENTS : 0), 0);
+}
+
+/* A machine check or NMI for the guest, unless it is still in the handler of the last one. */
+static bool deliver_asynchronous(struct vcpu *v, unsigned int vector, bool *pending, bool *active)
+{
+    if (!*pending || *active || v->arch.trap_table[vector].rip == 0)
+        return false;
+    *pending = false;
+    *active = true;
+    bounce_exception(v, vector, 0);
+    return true;
+}
+
+void pv_deliver_pending(struct vcpu *v)
+{
+    struct vcpu_info *info = v->vcpu_info;
+
+    if (unlikely(v->mce_pending))
+        deliver_asynchronous(v, VEC_MC, &v->mce_pending, &v->arch.in_mce);
+    if (unlikely(v->nmi_pending))
+        deliver_asynchronous(v, VEC_NMI, &v->nmi_pending, &v->arch.in_nmi);
+    /* Order: a sender sets pending before it kicks this CPU; interrupts are off, so a later kick brings us here again. */
+    if (read_once(info->evtchn_upcall_pending) && !read_once(info->evtchn_upcall_mask))
+        pv_bounce(v, v->arch.event.rip, PV_BOUNCE_MASK_EVENTS, 0);
+}
