@@ -47,6 +47,7 @@ enum frame_type {
 #define FRAME_NEED_SCRUB   (1u << 3)  /* holds a dead domain's data */
 #define FRAME_RESERVED     (1u << 4)  /* not RAM for us: firmware, boot modules, the image */
 #define FRAME_FOREIGN_IO   (1u << 5)  /* not RAM: has a struct frame only by position */
+#define FRAME_STALE_TLB    (1u << 6)  /* free, but a TLB may still translate to it as of tlb_stamp (F5) */
 
 struct frame {
     uint64_t type_info;      /* atomic: count, type, flags as above */

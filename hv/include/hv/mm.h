@@ -12,13 +12,28 @@
 #define ALLOC_BITS(n)    ((uint32_t)(n) << 8)  /* machine address below 1 << n; 0 = anywhere */
 #define ALLOC_BITS_OF(f) (((f) >> 8) & 0xff)
 #define ALLOC_NO_LIMIT   (1u << 1)  /* domain memory: ignore max_pages */
+#define ALLOC_NO_SCRUB   (1u << 2)  /* old content may stay: the caller overwrites it or may see it */
+#define ALLOC_KEEP_COUNT (1u << 3)  /* domain memory: nr_pages counts these frames already (exchange) */
 
 /* Adds a range of usable RAM to the allocator. Boot only. [start, end) in frames. */
 void buddy_add(mfn_t start, mfn_t end);
-/* 2^order contiguous frames, aligned to their size; NULL if there are none. refs of each is 0. */
+/*
+ * 2^order contiguous frames, aligned to their size; NULL if there are none. refs of each is 0,
+ * owner DOMID_INVALID. Takes nothing of what is promised to domains (claims).
+ * Context: interrupts enabled once other CPUs run (stale TLB entries are flushed).
+ */
 struct frame *buddy_alloc(unsigned int order, uint32_t alloc_flags) must_check;
+/* As above; `claim` pages of the promise are the caller's own. */
+struct frame *buddy_alloc_claimed(unsigned int order, uint32_t alloc_flags, uint64_t claim) must_check;
+/* Frames without references. Those that a guest had carry FRAME_NEED_SCRUB and FRAME_STALE_TLB. */
 void buddy_free(struct frame *f, unsigned int order);
-uint64_t buddy_nr_free(void);   /* pages */
+/* F5: when it returns, nobody reaches those of the frames that are FRAME_STALE_TLB through an old translation. */
+void frames_flush_stale(const struct frame *f, uint64_t n);
+/* Promises n of the free pages; -ENOMEM if there are not that many left. buddy_unclaim takes it back. */
+int buddy_claim(uint64_t n) must_check;
+void buddy_unclaim(uint64_t n);
+uint64_t buddy_nr_claimed(void);
+uint64_t buddy_nr_free(void);   /* pages, promised ones too */
 uint64_t buddy_nr_total(void);  /* pages ever given to the allocator */
 extern uint64_t max_mfn;        /* highest RAM frame + 1 */
 
@@ -46,9 +61,24 @@ struct frame *domain_frames_alloc(struct domain *d, unsigned int order, uint32_t
 int domain_frames_assign(struct domain *d, struct frame *f, unsigned int order, uint32_t alloc_flags) must_check;
 /* Takes an owned page away from d without freeing it (exchange, transfer): -EINVAL if anybody else holds it. */
 int domain_frame_steal(struct domain *d, struct frame *f) must_check;
+/* The same; with ALLOC_KEEP_COUNT nr_pages stays, for frames to come in its place. */
+int domain_frame_detach(struct domain *d, struct frame *f, uint32_t alloc_flags) must_check;
+/* ALLOC_KEEP_COUNT's promise is not kept: n frames fewer. */
+void domain_pages_uncount(struct domain *d, uint64_t n);
+/* frame_put's call for a frame whose last reference went: back to the heap, accounts settled. Any lock below RANK_DOMAIN_PAGES may be held. */
+void domain_frame_freed(struct frame *f);
+/*
+ * XENMEM_claim_pages: d shall be able to reach `pages` in all; 0 gives the claim up (domain_kill does that).
+ * -EINVAL: it has a claim, or as many pages already, or may not have so many. -ENOMEM: not that many are free.
+ */
+int domain_claim_pages(struct domain *d, uint64_t pages) must_check;
 /* Drops the allocation reference if it is still there (F6). */
 void domain_frame_release(struct frame *f);
-/* Shows a hypervisor heap page to d: owner d, type FRAME_WRITABLE (or FRAME_SHARED if read-only), one reference. */
+/*
+ * Shows a hypervisor heap page to d: owner d, type FRAME_WRITABLE (or FRAME_SHARED if read-only), one
+ * reference, FRAME_ALLOCATED. domain_frame_release ends it; the page itself stays allocated and may be
+ * freed by pages_free once its last reference is gone (at the latest when d itself is freed).
+ */
 void frame_share(void *page, struct domain *d, bool writable);
 /* Makes a hypervisor page visible read-only to dom0 (owner DOMID_XEN). */
 void frame_share_privileged(struct frame *f);
