@@ -38,6 +38,13 @@ void pv_fpu_save(struct vcpu *v);       /* if loaded */
 void pv_fpu_lazy_restore(struct vcpu *v); /* #NM or eager on switch-in */
 int pv_fpu_init(struct vcpu *v) must_check;
 void pv_fpu_fini(struct vcpu *v);
+/* The 512-byte FXSAVE image of struct vcpu_guest_context. v is not running. */
+void pv_fpu_set_legacy(struct vcpu *v, const void *image);
+void pv_fpu_get_legacy(const struct vcpu *v, void *image);
+void pv_fpu_reset(struct vcpu *v);
+/* XSETBV of register 0 by the current guest. */
+bool pv_xcr0_valid(uint64_t xcr0);
+void pv_set_xcr0(struct vcpu *v, uint64_t xcr0);
 /* Memory and first state of a PV vCPU: trap table, FPU area. 0 or -ENOMEM. */
 int pv_vcpu_init(struct vcpu *v) must_check;
 void pv_vcpu_fini(struct vcpu *v);

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Exceptions and system calls of a running PV guest: which are the hypervisor's business, which
+ * are the guest's, and how they look to it. Frames are built in bounce.c.
+ */
+#include <arch/pv.h>
+#include <hv/log.h>
+#include <hv/percpu.h>
+#include <arch/platform.h>
+
+#define DR6_DEFAULT        0xffff0ff0ULL /* SDM3 17.2.3: bits that read as one when nothing happened */
+#define INT_N_LENGTH       2u
+#define ERROR_CODE_EXT     1u            /* SDM3 6.13 */
+#define ERROR_CODE_IDT     2u
+
+/* INT n of a guest: the CPU refused it by our gate's DPL 0, the guest's own table decides. */
+static bool try_software_interrupt(struct vcpu *v, struct trap_frame *regs)
+{
+    const unsigned int vector = (regs->error_code >> 3) & 0xff;
+    const unsigned int cpl = v->arch.in_kernel ? 1 : 3;
+
+    if (v->arch.trap_table[vector].dpl < cpl)
+        return false;
+    regs->rip += INT_N_LENGTH;
+    pv_inject_exception(v, vector, 0);
+    return true;
+}
+
+static void general_protection(struct vcpu *v, struct trap_frame *regs)
+{
+    const uint32_t error_code = regs->error_code & 0xffff;
+
+    if (!(error_code & ERROR_CODE_EXT)) {
+        if (error_code & ERROR_CODE_IDT) {
+            if (try_software_interrupt(v, regs))
+                return;
+        } else if (pv_emulate_privileged(v, regs)) {
+            return;
+        }
+    }
+    pv_inject_exception(v, VEC_GP, error_code);
+}
+
+static void int80(struct vcpu *v, struct trap_frame *regs)
+{
+    if (likely(v->arch.trap_table[VECTOR_SYSCALL_INT80].rip != 0)) {
+        pv_inject_exception(v, VECTOR_SYSCALL_INT80, 0);
+        return;
+    }
+    regs->rip -= INT_N_LENGTH;
+    pv_inject_exception(v, VEC_GP, VECTOR_SYSCALL_INT80 << 3 | ERROR_CODE_IDT);
+}
+
+/* ABI: the guest reads the cause in its virtual DR6, cause bits add up until it clears them. */
+static void debug(struct vcpu *v)
+{
+    const uint64_t dr6 = read_dr6();
+
+    write_dr6(DR6_DEFAULT);
+    v->arch.dr6 |= dr6 & ~DR6_DEFAULT;
+    v->arch.dr6 &= dr6 | ~DR6_DEFAULT;
+    pv_inject_exception(v, VEC_DB, 0);
+}
+
+/* ABI: TS is cleared for the guest on the way (xen/arch-x86/xen.h, fpu_taskswitch). */
+static void device_not_available(struct vcpu *v)
+{
+    const bool wanted = v->arch.cr0 & CR0_TS;
+
+    pv_fpu_taskswitch(v, false);
+    if (wanted)
+        pv_inject_exception(v, VEC_NM, 0);
+}
+
+void pv_exception(struct trap_frame *regs, uint64_t cr2)
+{
+    struct vcpu *v = current;
+    const unsigned int vector = regs->vector;
+
+    switch (vector) {
+    case VEC_PF:
+        if (!pv_mmu_fixup_fault(v, regs, cr2))
+            pv_inject_page_fault(v, regs->error_code, cr2);
+        return;
+    case VEC_GP:
+        general_protection(v, regs);
+        return;
+    case VECTOR_SYSCALL_INT80:
+        int80(v, regs);
+        return;
+    case VEC_NM:
+        device_not_available(v);
+        return;
+    case VEC_DB:
+        debug(v);
+        return;
+    case VEC_UD:
+        if (!pv_emulate_forced(v, regs))
+            pv_inject_exception(v, VEC_UD, 0);
+        return;
+    case VEC_MC:
+        panic("machine check while dom%u ran\n", v->domain->id);
+    default:
+        pv_inject_exception(v, vector, regs->error_code & 0xffff);
+        return;
+    }
+}
+
+/* No handler: as if the CPU did not know SYSCALL. */
+static void syscall_undefined(struct vcpu *v, struct trap_frame *regs)
+{
+    regs->rip -= 2;
+    pv_inject_exception(v, VEC_UD, 0);
+}
+
+static void bounce_syscall(struct vcpu *v, struct trap_frame *regs, const struct pv_callback *handler)
+{
+    pv_bounce(v, handler->rip, handler->disables_events ? PV_BOUNCE_MASK_EVENTS : 0, 0);
+    regs->rflags &= ~(uint64_t)RFLAGS_DF;
+    regs->r11 = regs->rflags;
+}
+
+void pv_syscall_from_user(struct trap_frame *regs)
+{
+    struct vcpu *v = current;
+    const struct pv_callback *handler = &v->arch.syscall;
+
+    if (regs->vector == TRAP_SYSENTER) {
+        handler = &v->arch.sysenter;
+        if (handler->rip == 0) {
+            pv_inject_exception(v, VEC_GP, 0);
+            return;
+        }
+        pv_bounce(v, handler->rip, handler->disables_events ? PV_BOUNCE_MASK_EVENTS : 0, 0);
+        return;
+    }
+    if (regs->vector == TRAP_SYSCALL32 && v->arch.syscall32.rip != 0)
+        handler = &v->arch.syscall32;
+    if (unlikely(handler->rip == 0))
+        syscall_undefined(v, regs);
+    else
+        bounce_syscall(v, regs, handler);
+}
