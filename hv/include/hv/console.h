@@ -14,6 +14,8 @@ struct console_sink {
     struct console_sink *next;
 };
 void console_sink_register(struct console_sink *sink);
+/* Lets the sinks go on with what they buffered (drivers' timers). Takes the console lock. */
+void console_flush(void);
 void console_init_early(void);   /* serial from the command line, before memory is set up */
 void console_init(void);         /* ring in the heap, console= chosen sinks, input */
 void console_init_input(void);   /* once irq_request() and timers work: serial input, deferred output */
@@ -25,6 +27,12 @@ void console_end_boot(void);
 /* sysctl readconsole: copies from the ring; *idx and *n in/out. */
 struct xen_sysctl_readconsole;
 int console_read_ring(struct xen_sysctl_readconsole *op) must_check;
+
+/* Part of struct domain: the unfinished line that it writes with CONSOLEIO_write. Console lock. All zero at first. */
+struct console_line {
+    unsigned int length;
+    char text[128];
+};
 
 /* Debug keys: registered by modules, run by CTRL-a x3 + key, or xl debug-keys. */
 typedef void debug_key_fn(unsigned char key);

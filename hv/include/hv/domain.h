@@ -13,6 +13,7 @@
 #ifndef HV_DOMAIN_H
 #define HV_DOMAIN_H
 
+#include <hv/console.h>
 #include <hv/event.h>
 #include <hv/hypercall.h>
 #include <hv/lock.h>
@@ -81,6 +82,8 @@ struct domain {
     /* What of the machine it may use (XEN_DOMCTL_*_permission) */
     struct rangeset iomem_allowed;  /* machine frames */
     struct rangeset irqs_allowed;   /* pirqs */
+
+    struct console_line console_line; /* console/guest_io.c */
 
     /* Time */
     int64_t time_offset_s;          /* XEN_DOMCTL_settimeoffset */
@@ -183,9 +186,6 @@ int vcpu_up(struct vcpu *v) must_check;
 void vcpu_down(struct vcpu *v);
 /* Back to the state after vcpu_create: down, no context. v is not current. */
 void vcpu_reset(struct vcpu *v);
-
-/* Boot option noreboot: after an error the machine halts instead. */
-extern bool opt_noreboot;
 
 /* Arch contract. */
 int arch_domain_create(struct domain *d, const struct domain_config *config) must_check;

@@ -28,8 +28,10 @@ struct boot_param {
 #define BOOT_PARAM_STRING(id, nm, v) BOOT_PARAM_ENTRY(id, .name = nm, .kind = PARAM_STRING, .var = (v), .size = sizeof(v))
 #define BOOT_PARAM_CUSTOM(id, nm, f) BOOT_PARAM_ENTRY(id, .name = nm, .kind = PARAM_CUSTOM, .parse = (f))
 
-/* The whole command line as given, for sysctl/version queries. */
+/* The command line as given, for sysctl/version queries; without what follows " -- ", which is for dom0's kernel. */
 extern char boot_command_line[1024];
+extern char boot_dom0_options[1024];
+/* command_line without the hypervisor's file name. Names unknown options and bad values in warnings. Once. */
 void param_parse(const char *command_line);
 /* 1 true, 0 false, -EINVAL neither. */
 int param_parse_bool(const char *s);

@@ -81,7 +81,12 @@ void cpu_start_idle(void) noreturn;
 
 /* ---- platform/ ---- */
 void serial_init_early(void);
+void serial_init_interrupts(void); /* once irq_request() and timers work */
+/* Is this one of the ports or interrupts of the UARTs that com1=, com2= give to the hypervisor? dom0 must not have them. */
+bool serial_owns_port(uint16_t port);
+bool serial_owns_irq(unsigned int irq);
 void vga_init(void);
+void vga_hand_over(void);          /* dom0 drives the screen from now on, unless vga=keep; console lock held */
 void pci_init(void);
 uint32_t pci_config_read(uint16_t segment, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned int bytes);
 void pci_config_write(uint16_t segment, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned int bytes, uint32_t value);
