@@ -67,6 +67,7 @@ clean:
 
 # --- tests, demo --------------------------------------------------------------
 -include tests/unit/unit.mk
+-include tests/guest/guest.mk
 -include tests/system/system.mk
 -include demo/demo.mk
 -include $(shell find $(BUILD)/hv $(BUILD)/include -name '*.d' 2>/dev/null)

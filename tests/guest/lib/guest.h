@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a bare-metal PV test guest builds on. Each test is a folder with a main() that CHECKs; the
+ * library prints "PASS name" or "FAIL name: …" lines on the console and shuts the domain down.
+ * The same binary runs as dom0 or domU, on Zendo and on stock Xen.
+ */
+#ifndef TEST_GUEST_H
+#define TEST_GUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <xen/xen.h>
+#include <xen/callback.h>
+#include <xen/event_channel.h>
+#include <xen/grant_table.h>
+#include <xen/memory.h>
+#include <xen/physdev.h>
+#include <xen/sched.h>
+#include <xen/vcpu.h>
+#include <xen/version.h>
+
+#define PAGE_SIZE 4096ul
+#define page_aligned __attribute__((aligned(4096)))
+
+extern struct start_info *start_info;
+extern struct shared_info *shared_info;   /* mapped at a page of ours */
+extern char hypercall_page[];
+
+static inline long hypercall(long nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+    register uint64_t r10 __asm__("r10") = a4;
+    register uint64_t r8 __asm__("r8") = a5;
+    long rc = nr;
+
+    __asm__ volatile("syscall" : "+a"(rc), "+D"(a1), "+S"(a2), "+d"(a3), "+r"(r10), "+r"(r8) :: "rcx", "r11", "memory");
+    return rc;
+}
+#define HC1(name, a)          hypercall(__HYPERVISOR_##name, (uint64_t)(a), 0, 0, 0, 0)
+#define HC2(name, a, b)       hypercall(__HYPERVISOR_##name, (uint64_t)(a), (uint64_t)(b), 0, 0, 0)
+#define HC3(name, a, b, c)    hypercall(__HYPERVISOR_##name, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), 0, 0)
+#define HC4(name, a, b, c, d) hypercall(__HYPERVISOR_##name, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), 0)
+
+/* Console. */
+void print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* The test: its name, and its body. */
+extern const char test_name[];
+void test_main(void);
+
+void check(bool ok, const char *what, int line);
+#define CHECK(cond)         check(cond, #cond, __LINE__)
+#define CHECK_RC(call, rc)  do { const long got_ = (call), want_ = (rc); \
+                                 if (got_ != want_) print("  line %d: %s gave %ld, want %ld\n", __LINE__, #call, got_, want_); \
+                                 check(got_ == want_, #call, __LINE__); } while (0)
+void done(void) __attribute__((noreturn));
+
+/* Registers as the exception stubs leave them. */
+struct regs {
+    uint64_t r15, r14, r13, r12, rbp, rbx, r10, r9, r8, rax, rdx, rsi, rdi;
+    uint64_t vector;
+    uint64_t rcx, r11;            /* pushed by the hypervisor */
+    uint64_t error_code;          /* 0 where there is none */
+    uint64_t rip, cs, rflags, rsp, ss;
+};
+/* Installed for all exceptions; a test puts its own here. Default: print and fail. */
+extern void (*exception_handler)(struct regs *r);
+/* Event upcall. */
+extern void (*event_handler)(void);
+extern char event_entry[], failsafe_entry[], syscall_entry[];
+extern const struct trap_info exception_table[];
+/* Enables event delivery for this vCPU. */
+static inline void events_enable(void)
+{
+    shared_info->vcpu_info[0].evtchn_upcall_mask = 0;
+    __asm__ volatile("" ::: "memory");
+    if (shared_info->vcpu_info[0].evtchn_upcall_pending)
+        HC2(sched_op, SCHEDOP_yield, 0), HC1(xen_version, 0);
+}
+static inline void events_disable(void) { shared_info->vcpu_info[0].evtchn_upcall_mask = 1; }
+
+/* Memory: pages of the initial allocation, by virtual address. */
+void *page_alloc(void);                    /* zeroed, mapped writable */
+uint64_t va_to_mfn(const void *va);
+uint64_t va_to_pfn(const void *va);
+uint64_t *pte_of(const void *va);          /* the L1 entry, in its (read-only) table */
+uint64_t pte_maddr(const void *va);        /* its machine address */
+#define PTE_P 1ull
+#define PTE_RW 2ull
+#define PTE_US 4ull
+#define PTE_A 32ull
+#define PTE_D 64ull
+/* update_va_mapping of va's page. */
+long set_pte(const void *va, uint64_t pte, uint64_t flags);
+
+/* A store or load that may fault: true if it went through. */
+bool try_write(volatile void *p, uint64_t v);
+bool try_read(const volatile void *p, uint64_t *v);
+
+void *memset(void *p, int c, size_t n);
+void *memcpy(void *d, const void *s, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+
+#endif

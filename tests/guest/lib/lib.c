@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Start-up, console, checks, memory of a bare-metal PV test guest. */
+#include "guest.h"
+#include <stdarg.h>
+
+#define VIRT_BASE 0xffffffff80000000ul
+#define M2P       ((const uint64_t *)0xffff800000000000ul)
+
+struct start_info *start_info;
+struct shared_info *shared_info;
+void (*exception_handler)(struct regs *r);
+void (*event_handler)(void);
+
+static struct shared_info shared_page page_aligned;
+static unsigned int nr_checks, nr_failed;
+
+void guest_start(struct start_info *si);
+void exception_c(struct regs *r);
+
+/* ---- console ---- */
+
+static void put(const char *s, size_t n)
+{
+    if (start_info->flags & SIF_INITDOMAIN) {
+        HC3(console_io, CONSOLEIO_write, n, s);
+        return;
+    }
+    /* The domU console ring (xen/io/console.h): 1024 in, 2048 out, then four indices. */
+    static const uint64_t out_at = 1024, out_size = 2048;
+    char *ring = (char *)(VIRT_BASE + M2P[start_info->console.domU.mfn] * PAGE_SIZE);
+    volatile uint32_t *index = (volatile uint32_t *)(ring + out_at + out_size);
+
+    for (size_t i = 0; i < n; i++) {
+        uint32_t prod = index[3];
+
+        while (prod - index[2] >= out_size)
+            HC2(sched_op, SCHEDOP_yield, 0);
+        ring[out_at + (prod & (out_size - 1))] = s[i];
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        index[3] = prod + 1;
+    }
+    struct evtchn_send send = { .port = start_info->console.domU.evtchn };
+    HC2(event_channel_op, EVTCHNOP_send, &send);
+}
+
+static char *number(char *p, uint64_t v, unsigned int base)
+{
+    char digits[24];
+    unsigned int n = 0;
+
+    do
+        digits[n++] = "0123456789abcdef"[v % base];
+    while ((v /= base) != 0);
+    while (n != 0)
+        *p++ = digits[--n];
+    return p;
+}
+
+/* %s %d %ld %u %lu %x %lx */
+void print(const char *fmt, ...)
+{
+    char line[400], *p = line;
+    va_list ap;
+
+    va_start(ap, fmt);
+    for (; *fmt != '\0' && p < line + 300; fmt++) {
+        if (*fmt != '%') {
+            *p++ = *fmt;
+            continue;
+        }
+        bool is_long = *++fmt == 'l';
+
+        if (is_long)
+            fmt++;
+        if (*fmt == 's') {
+            for (const char *s = va_arg(ap, const char *); *s != '\0' && p < line + 300;)
+                *p++ = *s++;
+        } else if (*fmt == 'd') {
+            int64_t v = is_long ? va_arg(ap, int64_t) : va_arg(ap, int);
+
+            if (v < 0)
+                *p++ = '-';
+            p = number(p, v < 0 ? -(uint64_t)v : (uint64_t)v, 10);
+        } else {
+            uint64_t v = is_long ? va_arg(ap, uint64_t) : va_arg(ap, unsigned int);
+
+            p = number(p, v, *fmt == 'x' ? 16 : 10);
+        }
+    }
+    va_end(ap);
+    put(line, (size_t)(p - line));
+}
+
+/* ---- checks ---- */
+
+void check(bool ok, const char *what, int line)
+{
+    nr_checks++;
+    if (ok)
+        return;
+    nr_failed++;
+    print("FAIL %s: line %d: %s\n", test_name, line, what);
+}
+
+void done(void)
+{
+    struct sched_shutdown shutdown = { .reason = SHUTDOWN_poweroff };
+
+    if (nr_failed == 0 && nr_checks != 0)
+        print("PASS %s (%u checks)\n", test_name, nr_checks);
+    else if (nr_checks == 0)
+        print("FAIL %s: nothing was checked\n", test_name);
+    print("END %s\n", test_name);
+    for (;;)
+        HC2(sched_op, SCHEDOP_shutdown, &shutdown);
+}
+
+/* ---- traps ---- */
+
+static void fail_exception(struct regs *r)
+{
+    print("FAIL %s: exception %lu error %lx at %lx rsp %lx\n", test_name, r->vector, r->error_code, r->rip, r->rsp);
+    done();
+}
+
+/* A pair for each place where a fault is expected. */
+struct fixup { uint64_t from, to; };
+extern const struct fixup fixups_start[], fixups_end[];
+static volatile bool faulted;
+
+void exception_c(struct regs *r)
+{
+    if (r->vector == 0x100) {
+        shared_info->vcpu_info[0].evtchn_upcall_pending = 0;
+        if (event_handler)
+            event_handler();
+        /* Return with events enabled again, as the interrupted code had them. */
+        shared_info->vcpu_info[0].evtchn_upcall_mask = 0;
+        return;
+    }
+    for (const struct fixup *f = fixups_start; f < fixups_end; f++)
+        if (f->from == r->rip) {
+            faulted = true;
+            r->rip = f->to;
+            return;
+        }
+    exception_handler(r);
+}
+
+#define FIXUP ".pushsection .fixups, \"a\"\n.quad 1b, 2b\n.popsection\n"
+bool try_write(volatile void *p, uint64_t v)
+{
+    faulted = false;
+    __asm__ volatile("1: mov %1, (%0)\n2:\n" FIXUP :: "r"(p), "r"(v) : "memory");
+    return !faulted;
+}
+
+bool try_read(const volatile void *p, uint64_t *v)
+{
+    uint64_t value = 0;
+
+    faulted = false;
+    __asm__ volatile("1: mov (%1), %0\n2:\n" FIXUP : "+r"(value) : "r"(p) : "memory");
+    *v = value;
+    return !faulted;
+}
+
+/* ---- memory ---- */
+
+static char pool[512][PAGE_SIZE] page_aligned;
+static unsigned int pool_used;
+
+void *page_alloc(void)
+{
+    void *p = pool[pool_used++];
+
+    memset(p, 0, PAGE_SIZE);
+    return p;
+}
+
+uint64_t va_to_pfn(const void *va) { return ((uint64_t)va - VIRT_BASE) >> 12; }
+uint64_t va_to_mfn(const void *va) { return ((const uint64_t *)start_info->mfn_list)[va_to_pfn(va)]; }
+
+static uint64_t *table_va(uint64_t entry)
+{
+    return (uint64_t *)(VIRT_BASE + M2P[(entry & 0x000ffffffffff000ull) >> 12] * PAGE_SIZE);
+}
+
+uint64_t *pte_of(const void *va)
+{
+    uint64_t *table = (uint64_t *)start_info->pt_base;
+
+    for (unsigned int shift = 39; shift > 12; shift -= 9)
+        table = table_va(table[((uint64_t)va >> shift) & 511]);
+    return &table[((uint64_t)va >> 12) & 511];
+}
+
+uint64_t pte_maddr(const void *va)
+{
+    uint64_t *p = pte_of(va);
+
+    return va_to_mfn(p) * PAGE_SIZE + ((uint64_t)p & 4095);
+}
+
+long set_pte(const void *va, uint64_t pte, uint64_t flags)
+{
+    return HC3(update_va_mapping, va, pte, flags);
+}
+
+void *memset(void *p, int c, size_t n)
+{
+    void *to = p;
+
+    __asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(c) : "memory");
+    return p;
+}
+
+void *memcpy(void *d, const void *s, size_t n)
+{
+    void *to = d;
+
+    __asm__ volatile("rep movsb" : "+D"(to), "+S"(s), "+c"(n) :: "memory");
+    return d;
+}
+
+int memcmp(const void *a, const void *b, size_t n)
+{
+    const unsigned char *x = a, *y = b;
+
+    for (; n != 0; n--, x++, y++)
+        if (*x != *y)
+            return *x - *y;
+    return 0;
+}
+
+/* ---- start ---- */
+
+void guest_start(struct start_info *si)
+{
+    struct callback_register event = { .type = CALLBACKTYPE_event, .address = (unsigned long)event_entry };
+    struct callback_register failsafe = { .type = CALLBACKTYPE_failsafe, .address = (unsigned long)failsafe_entry };
+    struct callback_register syscall = { .type = CALLBACKTYPE_syscall, .address = (unsigned long)syscall_entry };
+
+    start_info = si;
+    exception_handler = fail_exception;
+    HC1(set_trap_table, exception_table);
+    HC2(callback_op, CALLBACKOP_register, &event);
+    HC2(callback_op, CALLBACKOP_register, &failsafe);
+    HC2(callback_op, CALLBACKOP_register, &syscall);
+    if (set_pte(&shared_page, si->shared_info | PTE_P | PTE_RW | PTE_A | PTE_D, UVMF_INVLPG) != 0)
+        print("FAIL %s: cannot map shared info\n", test_name);
+    shared_info = &shared_page;
+    print("START %s\n", test_name);
+    test_main();
+    done();
+}

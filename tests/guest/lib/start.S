@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Entry, notes, exception and event stubs of a bare-metal PV test guest. */
+#include <xen/elfnote.h>
+
+#define NOTE(type, kind, value) \
+    .pushsection .note.xen, "a", @note; .balign 4; .long 4, 2f - 1f, type; .asciz "Xen"; \
+1:  kind value; \
+2:  .balign 4; .popsection
+
+    NOTE(XEN_ELFNOTE_GUEST_OS, .asciz, "zendo-test")
+    NOTE(XEN_ELFNOTE_GUEST_VERSION, .asciz, "1")
+    NOTE(XEN_ELFNOTE_XEN_VERSION, .asciz, "xen-3.0")
+    NOTE(XEN_ELFNOTE_VIRT_BASE, .quad, 0xffffffff80000000)
+    NOTE(XEN_ELFNOTE_PADDR_OFFSET, .quad, 0)
+    NOTE(XEN_ELFNOTE_ENTRY, .quad, _start)
+    NOTE(XEN_ELFNOTE_HYPERCALL_PAGE, .quad, hypercall_page)
+    NOTE(XEN_ELFNOTE_FEATURES, .asciz, "!writable_page_tables|pae_pgdir_above_4gb")
+    NOTE(XEN_ELFNOTE_SUPPORTED_FEATURES, .quad, 0x801)
+    NOTE(XEN_ELFNOTE_PAE_MODE, .asciz, "yes")
+    NOTE(XEN_ELFNOTE_LOADER, .asciz, "generic")
+
+    .text
+    .globl _start
+_start:
+    cld
+    leaq stack_top(%rip), %rsp
+    xorl %ebp, %ebp
+    movq %rsi, %rdi
+    call guest_start
+    ud2
+
+/* ---- exceptions: the hypervisor has pushed rcx, r11, [error code], rip, cs, rflags, rsp, ss ---- */
+
+/* Opens a gap for the error code: rcx and r11 move down. */
+.macro MAKE_ERROR_CODE
+    subq $8, %rsp
+    pushq %rax
+    movq 16(%rsp), %rax
+    movq %rax, 8(%rsp)
+    movq 24(%rsp), %rax
+    movq %rax, 16(%rsp)
+    movq $0, 24(%rsp)
+    popq %rax
+.endm
+
+.macro STUB n, has_error
+stub\n:
+    .if !\has_error
+    MAKE_ERROR_CODE
+    .endif
+    pushq $\n
+    jmp exception_common
+.endm
+
+    .irp n, 0, 1, 3, 4, 5, 6, 7, 9, 16, 18, 19, 0x80, 0x81
+    STUB \n, 0
+    .endr
+    .irp n, 8, 10, 11, 12, 13, 14, 17
+    STUB \n, 1
+    .endr
+
+exception_common:
+    pushq %rdi
+    pushq %rsi
+    pushq %rdx
+    pushq %rax
+    pushq %r8
+    pushq %r9
+    pushq %r10
+    pushq %rbx
+    pushq %rbp
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    movq %rsp, %rdi
+    movq %rsp, %rbx
+    andq $-16, %rsp
+    call exception_c
+    movq %rbx, %rsp
+return_common:
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbp
+    popq %rbx
+    popq %r10
+    popq %r9
+    popq %r8
+    popq %rax
+    popq %rdx
+    popq %rsi
+    popq %rdi
+    addq $8, %rsp
+    movq (%rsp), %rcx
+    movq 8(%rsp), %r11
+    addq $24, %rsp
+    /* struct iret_context: rax, r11, rcx, flags, rip, cs, rflags, rsp, ss */
+    pushq $0
+    pushq %rcx
+    pushq %r11
+    pushq %rax
+    movl $23, %eax
+    syscall
+    ud2
+
+/* Event upcall and failsafe come without an error code. */
+    .globl event_entry, failsafe_entry, syscall_entry
+event_entry:
+    MAKE_ERROR_CODE
+    pushq $0x100
+    jmp exception_common
+/* Failsafe frames carry ds, es, fs, gs behind rcx and r11. */
+failsafe_entry:
+    popq %rcx
+    popq %r11
+    addq $32, %rsp
+    pushq $0
+    pushq %r11
+    pushq %rcx
+    pushq $0x101
+    jmp exception_common
+/* SYSCALL from guest user mode. */
+syscall_entry:
+    MAKE_ERROR_CODE
+    pushq $0x102
+    jmp exception_common
+
+    .section .rodata
+    .balign 8
+    .globl exception_table
+exception_table:
+    .irp n, 0, 1, 3, 4, 5, 6, 7, 9, 16, 18, 19, 0x80, 0x81, 8, 10, 11, 12, 13, 14, 17
+    .byte \n
+    .if \n == 3 || \n == 4 || \n == 0x80
+    .byte 3
+    .else
+    .byte 0
+    .endif
+    .short 0xe033
+    .balign 8
+    .quad stub\n
+    .endr
+    .quad 0, 0
+
+    .section .bss
+    .balign 16
+    .skip 65536
+stack_top:
+    .section .text.hypercall_page, "ax"
+    .balign 4096
+    .globl hypercall_page
+hypercall_page:
+    .skip 4096
+    .section .note.GNU-stack, "", @progbits
