@@ -10,10 +10,11 @@
 
 static void dump_registers(const struct trap_frame *r)
 {
+    char name[64];
+
     log_err("CPU:    %u\n", this_cpu_id());
-    log_err("RIP:    %04lx:[<%016lx>] ", r->cs & 0xffff, r->rip);
-    symbol_print(LOG_ERR, r->rip);
-    log_err("\nRFLAGS: %016lx   vector %u error %04x\n", r->rflags, r->vector, r->error_code);
+    log_err("RIP:    %04lx:[<%016lx>] %s\n", r->cs & 0xffff, r->rip, symbol_format(r->rip, name, sizeof(name)));
+    log_err("RFLAGS: %016lx   vector %u error %04x\n", r->rflags, r->vector, r->error_code);
     log_err("rax: %016lx   rbx: %016lx   rcx: %016lx\n", r->rax, r->rbx, r->rcx);
     log_err("rdx: %016lx   rsi: %016lx   rdi: %016lx\n", r->rdx, r->rsi, r->rdi);
     log_err("rbp: %016lx   rsp: %016lx   r8:  %016lx\n", r->rbp, r->rsp, r->r8);
@@ -24,15 +25,15 @@ static void dump_registers(const struct trap_frame *r)
 }
 
 /* Return addresses by the frame-pointer chain, which stays inside one stack block. */
-void arch_dump_stack_from(uint64_t rip, uint64_t rbp)
+static void dump_stack_from(uint64_t rip, uint64_t rbp)
 {
-    uint64_t block = (uintptr_t)cpu_info() & ~(uint64_t)(STACK_BYTES - 1);
+    const uint64_t block = (uintptr_t)cpu_info() & ~(uint64_t)(STACK_BYTES - 1);
 
     log_err("Call trace:\n");
     for (unsigned int i = 0; i < MAX_FRAMES; i++) {
-        log_err("   [<%016lx>] ", rip);
-        symbol_print(LOG_ERR, rip);
-        log_err("\n");
+        char name[64];
+
+        log_err("   [<%016lx>] %s\n", rip, symbol_format(rip, name, sizeof(name)));
         if (rbp < block || rbp > block + STACK_BYTES - 16 || (rbp & 7))
             break;
         const uint64_t *frame = (const uint64_t *)rbp;
@@ -44,12 +45,12 @@ void arch_dump_stack_from(uint64_t rip, uint64_t rbp)
 
 void arch_dump_stack(void)
 {
-    arch_dump_stack_from((uintptr_t)__builtin_return_address(0), *(const uint64_t *)__builtin_frame_address(0));
+    dump_stack_from((uintptr_t)__builtin_return_address(0), *(const uint64_t *)__builtin_frame_address(0));
 }
 
 void trap_dump(const struct trap_frame *regs)
 {
     log_err("----[ Zendo-%s  x86_64 ]----\n", HV_VERSION);
     dump_registers(regs);
-    arch_dump_stack_from(regs->rip, regs->rbp);
+    dump_stack_from(regs->rip, regs->rbp);
 }
