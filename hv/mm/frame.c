@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * References to machine pages and their types: invariants F1..F7 of hv/frame.h, explained in
+ * docs/pv-mmu.md. Everything is one compare-and-exchange on a count; nothing here looks
+ * at content (arch/x86/pv/mmu) or at page lists (mm/domain memory). Lock: none.
+ */
+#include <arch/tlb.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/log.h>
+#include <hv/mm.h>
+
+/* Trust: a guest makes references by page-table entries; the count must not wrap. */
+#define FRAME_REFS_MAX 0xfffffff0u
+
+static inline bool type_exchange(struct frame *f, uint64_t *expected, uint64_t desired)
+{
+    return __atomic_compare_exchange_n(&f->type_info, expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+/* ---- general references ---- */
+
+static inline bool ref_unless_free(struct frame *f)
+{
+    uint32_t refs = read_once(f->refs);
+
+    do {
+        if (unlikely(refs - 1 >= FRAME_REFS_MAX)) /* 0 wraps */
+            return false;
+    } while (!__atomic_compare_exchange_n(&f->refs, &refs, refs + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+    return true;
+}
+
+static inline bool owner_is(const struct frame *f, const struct domain *d)
+{
+    const domid_t owner = read_once(f->owner);
+
+    return d ? owner == d->id : owner != DOMID_INVALID;
+}
+
+bool frame_get(struct frame *f, const struct domain *d)
+{
+    if (unlikely(!owner_is(f, d)) || unlikely(!ref_unless_free(f)))
+        return false;
+    /* Order: the owner cannot change any more; it may have between the check and the reference. */
+    if (likely(owner_is(f, d)))
+        return true;
+    frame_put(f);
+    return false;
+}
+
+struct frame *frame_get_mfn(mfn_t mfn, const struct domain *d)
+{
+    struct frame *f;
+
+    if (unlikely(!mfn_is_valid(mfn)))
+        return NULL;
+    f = frame_of(mfn);
+    return likely(frame_get(f, d)) ? f : NULL;
+}
+
+/* Nobody can reach the frame: its words may be written plainly. F7 needs the stamp. */
+static noinline void last_reference_gone(struct frame *f)
+{
+    ASSERT(frame_type_count(f->type_info) == 0);
+    f->tlb_stamp = tlb_clock_now();
+    f->type_info &= FRAME_DROPS_MASK;
+    domain_frame_freed(f);
+}
+
+void frame_put(struct frame *f)
+{
+    if (unlikely(__atomic_sub_fetch(&f->refs, 1, __ATOMIC_SEQ_CST) == 0))
+        last_reference_gone(f);
+}
+
+/* ---- type references ---- */
+
+/* F5. Of the owner's CPUs, or all if another domain has had it writable. */
+static noinline void flush_before_retype(const struct frame *f, uint64_t info, const struct domain *mapper)
+{
+    const bool own_only = mapper && mapper->id == f->owner && !(info & FRAME_REMOTE);
+    cpumask_t cpus = own_only ? mapper->arch.dirty_cpus : cpu_online_mask;
+
+    if (frame_type_of(info) == FRAME_NONE)
+        return;
+    tlb_filter(&cpus, f->tlb_stamp);
+    if (!cpumask_empty(&cpus))
+        tlb_flush_mask(&cpus, TLB_FLUSH_GLOBAL, 0);
+}
+
+/*
+ * The type word with one reference more, or 0 if it cannot have one. Order: flushes before
+ * the word that permits the new use becomes visible; a use in between that came and went
+ * shows in FRAME_DROPS.
+ */
+static inline uint64_t one_more(const struct frame *f, uint64_t info, enum frame_type type, const struct domain *mapper)
+{
+    const uint64_t type_bits = (uint64_t)type << FRAME_TYPE_SHIFT;
+    const bool same = (info & FRAME_TYPE_MASK) == type_bits;
+
+    if (likely(frame_type_count(info) != 0))
+        return likely(same && frame_type_count(info) != FRAME_COUNT_MASK) ? info + 1 : 0;
+    if (same)
+        return info + 1;
+    flush_before_retype(f, info, mapper);
+    return ((info & FRAME_DROPS_MASK) | type_bits) + 1;
+}
+
+static inline int take_counted(struct frame *f, enum frame_type type, const struct domain *mapper, uint64_t extra)
+{
+    uint64_t info = frame_type_info(f), next;
+
+    do {
+        next = one_more(f, info, type, mapper);
+        if (unlikely(next == 0))
+            return -(int)XEN_EINVAL;
+    } while (unlikely(!type_exchange(f, &info, next | extra)));
+    return 0;
+}
+
+int frame_take_writable(struct frame *f, const struct domain *mapper)
+{
+    const bool remote = mapper->id != read_once(f->owner);
+
+    return take_counted(f, FRAME_WRITABLE, mapper, unlikely(remote) ? FRAME_REMOTE : 0);
+}
+
+int frame_take_type(struct frame *f, enum frame_type type)
+{
+    if (unlikely(type != FRAME_WRITABLE && type != FRAME_SHARED))
+        return ERR(EINVAL);
+    return take_counted(f, type, NULL, 0);
+}
+
+static inline bool is_page_table(uint64_t info)
+{
+    return frame_type_of(info) - FRAME_L1 <= FRAME_L4 - FRAME_L1;
+}
+
+void frame_drop_type(struct frame *f)
+{
+    uint64_t info = frame_type_info(f), next;
+
+    do {
+        next = info + FRAME_DROPS - 1;
+        if (frame_type_count(info) > 1)
+            continue;
+        ASSERT(frame_type_count(info) == 1 && !is_page_table(info));
+        /* Order: stamped before others can see that it is unused; FRAME_DROPS tells if the stamp is too old. */
+        write_once(f->tlb_stamp, tlb_clock_now());
+        next &= ~(FRAME_VALIDATED | FRAME_PINNED);
+    } while (unlikely(!type_exchange(f, &info, next)));
+}
+
+int frame_get_and_take(struct frame *f, const struct domain *d, enum frame_type type)
+{
+    int rc;
+
+    if (!frame_get(f, d))
+        return ERR(EINVAL);
+    rc = frame_take_type(f, type);
+    if (rc != 0)
+        frame_put(f);
+    return rc;
+}
+
+void frames_flush_stale(const struct frame *f, uint64_t nr)
+{
+    cpumask_t stale = { { 0 } };
+
+    for (uint64_t i = 0; i < nr; i++) {
+        cpumask_t cpus = cpu_online_mask;
+
+        tlb_filter(&cpus, f[i].tlb_stamp);
+        for (unsigned int w = 0; w < array_size(stale.bits); w++)
+            stale.bits[w] |= cpus.bits[w];
+    }
+    if (!cpumask_empty(&stale))
+        tlb_flush_mask(&stale, TLB_FLUSH_GLOBAL, 0);
+}
+
+/* ---- types with checked content ---- */
+
+int frame_type_claim(struct frame *f, enum frame_type type, const struct domain *owner)
+{
+    uint64_t info = frame_type_info(f), next;
+
+    do {
+        if (frame_type_count(info) != 0 && unlikely(!(info & FRAME_VALIDATED)))
+            return -(int)XEN_EINVAL;
+        next = one_more(f, info, type, owner);
+        if (unlikely(next == 0))
+            return -(int)XEN_EINVAL;
+    } while (unlikely(!type_exchange(f, &info, next)));
+    return frame_type_count(next) == 1;
+}
+
+void frame_type_flags(struct frame *f, uint64_t set, uint64_t clear)
+{
+    uint64_t info = frame_type_info(f);
+
+    while (!type_exchange(f, &info, (info & ~clear) | set))
+        ;
+}
+
+void frame_type_publish(struct frame *f)
+{
+    frame_type_flags(f, FRAME_VALIDATED, FRAME_PARTIAL);
+}
+
+void frame_type_end(struct frame *f)
+{
+    uint64_t info = frame_type_info(f), next;
+
+    do {
+        ASSERT(frame_type_count(info) == 1 && !(info & FRAME_VALIDATED));
+        write_once(f->tlb_stamp, tlb_clock_now());
+        next = (info + FRAME_DROPS - 1) & ~(FRAME_PARTIAL | FRAME_PINNED);
+    } while (unlikely(!type_exchange(f, &info, next)));
+}
+
+bool frame_type_drop_unless_last(struct frame *f)
+{
+    uint64_t info = frame_type_info(f);
+
+    do {
+        if (frame_type_count(info) <= 1)
+            return false;
+    } while (unlikely(!type_exchange(f, &info, info + FRAME_DROPS - 1)));
+    return true;
+}
