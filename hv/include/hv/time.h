@@ -35,7 +35,9 @@ void timer_kill(struct timer *t);
 static inline bool timer_is_active(const struct timer *t) { return read_once(t->active); }
 /* Migrates to this CPU and sets: for timers that follow their vCPU. */
 void timer_set_here(struct timer *t, uint64_t expires_ns);
-void timer_subsystem_init(void); /* boot, before the first timer_set; arch_time_init calls it */
+/* For sched_init and sched_init_cpu, before timers of the CPU are set. */
+void timer_subsystem_init(void);
+void timer_init_cpu(unsigned int cpu);
 
 /* Arch contract (arch/x86/time). */
 /* Chooses a platform clock, calibrates the TSC. Boot CPU, once. */

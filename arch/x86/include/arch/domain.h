@@ -5,6 +5,7 @@
 
 #include <arch/percpu.h>
 #include <arch/page.h>
+#include <arch/time_scale.h>
 #include <hv/rangeset.h>
 #include <hv/cpumask.h>
 
@@ -30,6 +31,8 @@ struct arch_domain {
     /* TSC */
     uint32_t tsc_mode, tsc_khz, tsc_incarnation;
     bool vtsc;                          /* RDTSC is emulated */
+    uint64_t vtsc_zero_ns;              /* system time when its TSC was 0; may be "negative" after a migration */
+    struct time_scale vtsc_to_ns, ns_to_vtsc;
 
     /* PCI configuration address latch of the emulated ports, hardware domain */
     uint32_t pci_cf8;
