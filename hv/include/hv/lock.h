@@ -22,9 +22,9 @@ enum lock_rank {
     RANK_MAPTRACK,       /* a domain's maptrack free list */
     RANK_PV_MMU,         /* a PV domain's page-table updates */
     RANK_EVENT_DOMAIN,   /* a domain's port allocation (pair: lower address first) */
+    RANK_VIRQ,           /* the table of global virq handlers */
     RANK_EVENT_PORT,     /* one event-channel port (pair: lower address first) */
     RANK_EVENT_QUEUE,    /* FIFO queue of one vCPU and priority */
-    RANK_VIRQ,           /* a vCPU's virq bindings */
     RANK_DOMAIN_LIST,    /* the table of domains */
     RANK_DOMAIN_PAGES,   /* a domain's page list and counters */
     RANK_VMAP,           /* hypervisor address space */
