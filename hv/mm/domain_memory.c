@@ -273,7 +273,6 @@ int domain_frame_detach(struct domain *d, struct frame *f, uint32_t alloc_flags)
     spin_unlock(&d->page_lock);
     f->owner = DOMID_INVALID;
     f->type_info = 0;
-    m2p_set(frame_mfn(f), M2P_INVALID);
     mark_used(f);
     if (last)
         domain_put(d);

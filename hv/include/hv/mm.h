@@ -59,7 +59,11 @@ void vmap_io_free(void *p, size_t size);
 struct frame *domain_frames_alloc(struct domain *d, unsigned int order, uint32_t alloc_flags) must_check;
 /* Gives existing ownerless frames to d. 0, -EINVAL (dying), -E2BIG (limit). */
 int domain_frames_assign(struct domain *d, struct frame *f, unsigned int order, uint32_t alloc_flags) must_check;
-/* Takes an owned page away from d without freeing it (exchange, transfer): -EINVAL if anybody else holds it. */
+/*
+ * Takes an owned page away from d without freeing it (exchange, transfer): -EINVAL if it is not d's or
+ * anybody else holds it. The frame is then ownerless with refs 0: for buddy_free or domain_frames_assign.
+ * Its M2P entry stays as it was.
+ */
 int domain_frame_steal(struct domain *d, struct frame *f) must_check;
 /* The same; with ALLOC_KEEP_COUNT nr_pages stays, for frames to come in its place. */
 int domain_frame_detach(struct domain *d, struct frame *f, uint32_t alloc_flags) must_check;
