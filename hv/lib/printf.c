@@ -102,6 +102,13 @@ static void put_hex(struct out *o, const struct directive *d, va_list *ap)
     put_number(o, d, value, d->alternate && value ? prefix : "", 16);
 }
 
+static void put_octal(struct out *o, const struct directive *d, va_list *ap)
+{
+    uint64_t value = unsigned_argument(d->length, ap);
+
+    put_number(o, d, value, d->alternate && value ? "0" : "", 8);
+}
+
 static void put_pointer(struct out *o, const struct directive *d, va_list *ap)
 {
     struct directive as_hex = *d;
@@ -153,7 +160,7 @@ static const char *scan_int(const char *fmt, int *value, va_list *ap)
 
 static const char *scan_length(const char *fmt, char *length)
 {
-    bool twice = fmt[0] == fmt[1];
+    bool twice = *fmt && fmt[0] == fmt[1];
 
     switch (*fmt) {
     case 'h': *length = twice ? 'H' : 'h'; break;
@@ -186,7 +193,7 @@ static void put_directive(struct out *o, const struct directive *d, va_list *ap)
     switch (d->conversion) {
     case 'd': case 'i': put_signed(o, d, ap); break;
     case 'u': put_number(o, d, unsigned_argument(d->length, ap), "", 10); break;
-    case 'o': put_number(o, d, unsigned_argument(d->length, ap), d->alternate ? "0" : "", 8); break;
+    case 'o': put_octal(o, d, ap); break;
     case 'x': case 'X': put_hex(o, d, ap); break;
     case 'p': put_pointer(o, d, ap); break;
     case 's': put_string(o, d, ap); break;

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include <hv/compiler.h>
+#include <hv/percpu.h>
 
 /* Heap allocations that are still there (heap_*, pages_*). */
 extern unsigned long host_heap_outstanding;

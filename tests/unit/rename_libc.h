@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include "hv_libc.h"
 
 #define memcpy    hv_memcpy
 #define memmove   hv_memmove
@@ -21,19 +22,5 @@
 #define strstr    hv_strstr
 #define vsnprintf hv_vsnprintf
 #define snprintf  hv_snprintf
-
-void *hv_memcpy(void *dst, const void *src, size_t n);
-void *hv_memmove(void *dst, const void *src, size_t n);
-void *hv_memset(void *dst, int c, size_t n);
-int hv_memcmp(const void *a, const void *b, size_t n);
-void *hv_memchr(const void *s, int c, size_t n);
-size_t hv_strlen(const char *s);
-size_t hv_strnlen(const char *s, size_t max);
-int hv_strcmp(const char *a, const char *b);
-int hv_strncmp(const char *a, const char *b, size_t n);
-char *hv_strchr(const char *s, int c);
-char *hv_strstr(const char *s, const char *needle);
-int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap);
-int hv_snprintf(char *buf, size_t size, const char *fmt, ...);
 
 #endif
