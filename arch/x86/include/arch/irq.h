@@ -27,8 +27,6 @@ struct irq_chip {
     void (*route)(struct irq_desc *desc, uint32_t apic_id, uint8_t vector);
 };
 
-#define IRQ_NO_CPU (~0u)
-
 struct irq_desc {
     struct spinlock lock;            /* RANK_IRQ */
     unsigned int irq;
@@ -40,8 +38,7 @@ struct irq_desc {
     bool set_up;                     /* trigger mode was given by PHYSDEVOP_setup_gsi */
     bool is_msi;                     /* allocated by irq_alloc_msi */
     uint8_t vector;                  /* 0: none yet */
-    unsigned int cpu;                /* that it is sent to; IRQ_NO_CPU with vector 0 */
-    unsigned int wanted_cpu;         /* IRQ_NO_CPU: stay */
+    unsigned int cpu;                /* that it is sent to, if there is a vector */
 
     /* the hypervisor's handler */
     void (*fn)(unsigned int irq, void *arg);
@@ -59,6 +56,7 @@ struct irq_desc {
     uint64_t window_start_ns;
     unsigned int window_count;
     bool limited;                    /* masked until the timer says otherwise */
+    struct list limit_link;          /* under the limiter's lock */
 
     struct msi_entry *msi;           /* is_msi, once programmed */
 };
@@ -70,23 +68,23 @@ struct irq_desc *irq_desc_of(unsigned int irq);
 void irq_desc_init(void);
 /* Gives the descriptor a vector on some CPU if it has none, and tells the chip. -ENOSPC: no vector left. desc->lock held. */
 int irq_desc_route(struct irq_desc *desc, unsigned int preferred_cpu) must_check;
-/* Moves it to wanted_cpu if that can be done without losing an interrupt. desc->lock held. */
-void irq_desc_try_move(struct irq_desc *desc);
+/* Moves it to cpu if that can be done without losing an interrupt. desc->lock held. */
+void irq_desc_try_move(struct irq_desc *desc, unsigned int cpu);
 void irq_desc_mask(struct irq_desc *desc);
 void irq_desc_unmask(struct irq_desc *desc);
 /* First handler or guest: routes and unmasks. Last one gone: masks. desc->lock held. */
 int irq_desc_start(struct irq_desc *desc, unsigned int cpu) must_check;
 void irq_desc_stop(struct irq_desc *desc);
-/* A free irq above the GSIs, for MSI. Negative: -ENOSPC. */
+/* A free irq above the GSIs, for MSI. Negative: -ENOSPC. Both: pci_lock held. */
 int irq_alloc_msi(void) must_check;
 void irq_free_msi(unsigned int irq);
-/* A device interrupt arrived on `vector` (irq_interrupt calls it). */
-void irq_dispatch(unsigned int vector);
-/* No interrupt handler that started before is still running when this returns. Interrupts enabled. */
-void irq_quiesce(void);
+/* A device interrupt arrived on `vector` (irq_interrupt calls it). false: no irq has it. */
+bool irq_dispatch(unsigned int vector);
+/* Counts an interrupt against the storm limit. true: too many, it was masked for a while. desc->lock held. */
+bool irq_limit(struct irq_desc *desc);
+void irq_limit_init(void);
 
 /* vector.c: which irq each (cpu, vector) means. Internally locked (RANK_VECTOR). */
-void vector_init_cpu(unsigned int cpu);
 /* Claims vector `want` on cpu for irq; want 0: any free one, -ENOSPC if none. want != 0: -EBUSY if it is taken. Returns the vector. */
 int vector_alloc(unsigned int cpu, unsigned int irq, unsigned int want) must_check;
 /* The slot is reused only after a while: until then a late interrupt still finds its irq. */
@@ -106,8 +104,12 @@ struct pirq {
 };
 #define PIRQ_RESERVED (-1)
 
-/* A guest is told of the interrupt. Called by irq_dispatch with desc->lock held; releases it. */
+/* The guests are told of the interrupt. irq_dispatch calls it with desc->lock held; releases it, acknowledges. */
 void irq_guest_interrupt(struct irq_desc *desc, uint64_t flags);
+/* The guest's end of a binding. All with desc->lock held. */
+int irq_guest_add(struct irq_desc *desc, struct pirq *p, bool will_share, unsigned int cpu) must_check; /* -EBUSY -ENOSPC -ENODEV */
+void irq_guest_remove(struct irq_desc *desc, struct pirq *p);
+void irq_guest_eoi(struct irq_desc *desc, struct pirq *p);
 
 /* pirq.c, for physdev. All for the domain d; context: RANK_HOTPLUG lock held where it says "map". */
 /* A pirq for PHYSDEVOP_get_free_pirq: reserved. -ENOSPC -ENOMEM. */
@@ -115,7 +117,7 @@ int pirq_reserve(struct domain *d, bool gsi) must_check;
 /* Checks what map would do: *pirq < 0 picks one. -EINVAL -EEXIST -EBUSY -ENOSPC -EPERM. */
 int pirq_choose(struct domain *d, int pirq, unsigned int irq, bool gsi) must_check;
 int pirq_map(struct domain *d, unsigned int pirq, unsigned int irq) must_check;
-/* Ends the mapping; forces an unbind. The irq it had, or -EINVAL. */
+/* Ends the mapping; forces an unbind; an MSI irq is given back (pci_lock held). 0, or -EINVAL: not mapped. */
 int pirq_unmap(struct domain *d, unsigned int pirq) must_check;
 /* The pirq that irq is mapped to in d, -1 none. */
 int pirq_of_irq(struct domain *d, unsigned int irq);
@@ -125,7 +127,6 @@ bool pirq_is_shared(struct domain *d, unsigned int pirq);
 /* PHYSDEVOP_pirq_eoi_gmfn: page of bits "EOI needed". -EINVAL -EBUSY -ENOSPC. */
 int pirq_set_eoi_page(struct domain *d, mfn_t mfn, bool auto_unmask) must_check;
 bool pirq_auto_unmask(const struct domain *d);
-void pirq_note_eoi_needed(struct domain *d, unsigned int pirq, bool needed);
 
 /* ioapic.c */
 void ioapic_init(void);              /* finds nr_gsis */

@@ -48,7 +48,6 @@ struct pci_msix {
     bool dom0_prepared;                  /* PHYSDEVOP_prepare_msix holds it */
     bool guest_maskall;                  /* what the guest last wrote */
     bool host_maskall;                   /* we want everything masked */
-    bool pages_protected;
 };
 
 struct pci_device {
@@ -93,7 +92,7 @@ int msi_restore(struct pci_device *device) must_check;
 /* PHYSDEVOP_prepare_msix, release_msix. -ENODEV -EBUSY -ENXIO -ENOMEM. */
 int msix_prepare(struct pci_device *device) must_check;
 int msix_release(struct pci_device *device) must_check;
-/* The value to write instead; false: drop the write. pci_lock not needed. */
+/* The value to write instead; false: drop the write. */
 bool msi_filter_write(struct pci_address a, uint16_t reg, unsigned int bytes, uint32_t *value);
 
 /* mmcfg.c */
