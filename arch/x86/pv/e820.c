@@ -4,7 +4,7 @@
  * Lock: the domain's e820_lock guards its map; guest memory is touched without it.
  */
 #include "e820.h"
-#include "../../../hv/hypercall/memory_op.h"
+#include "hv/hypercall/memory_op.h"
 #include <arch/cpu.h>
 #include <hv/errno.h>
 #include <hv/guest_access.h>
