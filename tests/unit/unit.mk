@@ -20,7 +20,7 @@ UNIT_CFLAGS := -std=gnu17 -O1 -g -fno-omit-frame-pointer -fno-strict-aliasing -f
 unit-build: $(UNIT_TESTS:%=$(UNIT_DIR)/%)
 
 unit: unit-build
-	@tests/run unit
+	@BUILD=$(BUILD) tests/run unit
 
 $(UNIT_OBJ)/%.o: %.c
 	@mkdir -p $(@D)

@@ -30,10 +30,10 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap) printf_like(3
 int snprintf(char *buf, size_t size, const char *fmt, ...) printf_like(3, 4);
 
 /* A freestanding compiler takes these for ordinary functions; so it expands small ones in place. */
-#define memcpy(dst, src, n)  __builtin_memcpy(dst, src, n)
-#define memmove(dst, src, n) __builtin_memmove(dst, src, n)
-#define memset(dst, c, n)    __builtin_memset(dst, c, n)
-#define memcmp(a, b, n)      __builtin_memcmp(a, b, n)
+#define memcpy(...) __builtin_memcpy(__VA_ARGS__)
+#define memmove(...) __builtin_memmove(__VA_ARGS__)
+#define memset(...) __builtin_memset(__VA_ARGS__)
+#define memcmp(...) __builtin_memcmp(__VA_ARGS__)
 #endif
 
 /* Copies at most size-1 bytes and always terminates; returns strlen(src). */

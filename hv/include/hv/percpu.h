@@ -2,7 +2,8 @@
 /*
  * Per-CPU data. Each CPU's stack block is aligned to its size; its top holds
  * struct cpu_info, found by masking the stack pointer (arch/percpu.h). Module
- * variables live in section .data.percpu and are reached through cpu_info's offset.
+ * variables live in section .data.percpu and are reached through cpu_info's offset. They
+ * start as zero on every CPU: no initialisers.
  */
 #ifndef HV_PERCPU_H
 #define HV_PERCPU_H
@@ -25,9 +26,7 @@ extern uint64_t percpu_offset[]; /* by CPU number; 0 for a CPU that was never th
 #define this_cpu(name)     percpu_at(name, this_cpu_offset())
 #define per_cpu(name, cpu) percpu_at(name, percpu_offset[cpu])
 
-/* Keeps the initial content of the section for the other CPUs. Boot CPU, before anything writes per-CPU data: first of all. */
-void percpu_init(void);
-/* Allocates the area of a CPU other than the boot CPU, initialised from the section. 0 or -ENOMEM. */
+/* Allocates the area of a CPU other than the boot CPU. 0 or -ENOMEM. */
 int percpu_alloc(unsigned int cpu) must_check;
 #endif
 
