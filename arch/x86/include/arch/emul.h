@@ -42,7 +42,6 @@ struct emul_segment_cache {
 struct emul_exception {
     uint8_t vector;
     bool has_error_code;
-    bool is_software;     /* INT n, INT3, INTO: RIP is after the instruction when delivered */
     uint32_t error_code;
     uint64_t cr2;         /* #PF */
 };
@@ -96,6 +95,7 @@ struct emul_context {
     /* Results */
     struct emul_exception exception; /* EMUL_EXCEPTION */
     bool rep_unfinished;           /* EMUL_OK, but RIP still at the instruction: iterations remain */
+    bool branched;                 /* RIP was set by the instruction itself */
     bool halted;                   /* HLT */
     bool interrupt_shadow;         /* STI that set IF, MOV SS, POP SS */
 };
@@ -113,6 +113,7 @@ struct emul_insn {
     bool lock, opsize_prefix;
     enum emul_repeat repeat;
     bool has_modrm, is_memory;     /* is_memory: the r/m operand is in memory */
+    bool base_is_rsp;              /* … at an address formed from the stack pointer (POP looks at it) */
     uint8_t modrm, reg, rm;        /* reg and rm with REX.R and REX.B */
     enum emul_segment segment;     /* of the memory operand, override applied */
     uint64_t offset;               /* of the memory operand in its segment, cut to addr_bytes */
