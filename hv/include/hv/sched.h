@@ -60,7 +60,7 @@ void vcpu_unpause(struct vcpu *v);
 void domain_pause(struct domain *d);       /* waits */
 void domain_pause_nosync(struct domain *d);
 void domain_unpause(struct domain *d);
-/* The toolstack's own count (xl pause), at most 255. 0 or -EUSERS; unpause: -EINVAL if not paused. */
+/* The toolstack's own count (xl pause), at most 255. 0 or -EOVERFLOW; unpause: -EINVAL if not paused. */
 int domain_pause_by_control(struct domain *d) must_check;
 int domain_unpause_by_control(struct domain *d) must_check;
 
@@ -70,9 +70,16 @@ void vcpu_block(void);
 void vcpu_unblock(struct vcpu *v);
 void vcpu_yield(void);
 
-/* Waits for one of the ports (poll_port, -1: several) or `timeout_ns` (0: none). Bits are set before the caller looks at the ports. */
+/*
+ * sched_op poll of current: begin marks it as waiting for `port` (-1: any event), then the caller looks
+ * whether one is pending, and either commits (deadline_ns: system time, 0: none) or cancels.
+ */
 void vcpu_poll_begin(struct vcpu *v, int port);
+void vcpu_poll_commit(struct vcpu *v, uint64_t deadline_ns);
 void vcpu_poll_cancel(struct vcpu *v);
+
+/* VIRQ_TIMER every period_ns while v runs; 0: no more. */
+void vcpu_set_periodic(struct vcpu *v, uint64_t period_ns);
 
 /* SCHEDOP_pin_override: pins v to cpu until undone (cpu < 0). -EINVAL, -EBUSY (pinned elsewhere). */
 int vcpu_pin_override(struct vcpu *v, int cpu) must_check;

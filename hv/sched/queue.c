@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Run queues: who waits on which CPU, and how CPUs find work. A vCPU is pushed to an idle CPU when it
+ * wakes; a CPU that would idle pulls from a crowded one. See internal.h for the rules.
+ */
+#include "internal.h"
+
+#include <arch/cpu.h>
+
+DEFINE_PER_CPU(struct cpu_sched, cpu_sched);
+const struct sched_policy *sched_policy = &sched_policy_fair;
+cpumask_t sched_idle_cpus, sched_crowded_cpus;
+
+const struct sched_policy *sched_policy_current(void)
+{
+    return sched_policy;
+}
+
+struct cpu_sched *sched_lock_cpu_of(const struct vcpu *v, uint64_t *flags)
+{
+    for (;;) {
+        const unsigned int cpu = read_once(v->sched.cpu);
+        struct cpu_sched *c = &per_cpu(cpu_sched, cpu);
+
+        *flags = spin_lock_irqsave(&c->lock);
+        if (likely(v->sched.cpu == cpu))
+            return c;
+        spin_unlock_irqrestore(&c->lock, *flags);
+    }
+}
+
+/* CPUs' clocks may be a little apart: time never runs backwards here. */
+void sched_charge_current(struct cpu_sched *c, uint64_t now)
+{
+    struct vcpu *v = c->current_vcpu;
+
+    if (v->is_idle || now <= v->sched.charged_ns)
+        return;
+    sched_policy->charge(v->sched.cpu, v, now - v->sched.charged_ns);
+    v->sched.charged_ns = now;
+}
+
+void sched_note_crowd(unsigned int cpu, bool crowded)
+{
+    if (cpumask_test(&sched_crowded_cpus, cpu) == crowded)
+        return;
+    if (crowded)
+        cpumask_atomic_set(&sched_crowded_cpus, cpu);
+    else
+        cpumask_atomic_clear(&sched_crowded_cpus, cpu);
+}
+
+void sched_note_idle(unsigned int cpu)
+{
+    if (!cpumask_test(&sched_idle_cpus, cpu))
+        cpumask_atomic_set(&sched_idle_cpus, cpu);
+}
+
+void sched_tickle_idle(const struct vcpu *v)
+{
+    cpumask_t able;
+
+    if (cpumask_empty(&sched_idle_cpus))
+        return;
+    able = cpumask_and(&sched_idle_cpus, &v->sched.hard_affinity);
+    if (!cpumask_empty(&able))
+        softirq_raise_on(cpumask_first(&able), SOFTIRQ_SCHEDULE);
+}
+
+/* v waits for current_vcpu: it is preempted now, or when its slice is over, or an idle CPU comes for v. */
+static void contend(struct cpu_sched *c, struct vcpu *v, uint64_t now)
+{
+    const unsigned int cpu = v->sched.cpu;
+
+    sched_note_crowd(cpu, true);
+    sched_charge_current(c, now);
+    if (sched_policy->preempts(v, c->current_vcpu))
+        softirq_raise_on(cpu, SOFTIRQ_SCHEDULE);
+    else if (!timer_is_active(&c->slice))
+        timer_set(&c->slice, now + sched_policy->slice(cpu));
+    if (!v->sched.running)
+        sched_tickle_idle(v);
+}
+
+void sched_enqueue_locked(struct cpu_sched *c, struct vcpu *v, uint64_t now)
+{
+    const unsigned int cpu = v->sched.cpu;
+
+    sched_policy->enqueue(cpu, v);
+    v->sched.queued = true;
+    if (!c->current_vcpu->is_idle) {
+        contend(c, v, now);
+        return;
+    }
+    cpumask_atomic_clear(&sched_idle_cpus, cpu);
+    sched_note_crowd(cpu, sched_policy->nr_queued(cpu) > 1);
+    softirq_raise_on(cpu, SOFTIRQ_SCHEDULE);
+}
+
+void sched_dequeue_locked(struct vcpu *v)
+{
+    const unsigned int cpu = v->sched.cpu;
+
+    sched_policy->dequeue(cpu, v);
+    v->sched.queued = false;
+    if (sched_policy->nr_queued(cpu) == 0)
+        sched_note_crowd(cpu, false);
+}
+
+bool sched_may_pull(unsigned int cpu)
+{
+    return !cpumask_empty(&sched_crowded_cpus) && sched_policy->nr_queued(cpu) == 0;
+}
+
+/* Both locks held. */
+static bool take_one(unsigned int from, unsigned int to)
+{
+    struct vcpu *v = sched_policy->steal_candidate(from, to);
+
+    if (v == NULL)
+        return false;
+    sched_dequeue_locked(v);
+    v->sched.cpu = to;
+    sched_policy->moved(v, from, to);
+    sched_policy->enqueue(to, v);
+    v->sched.queued = true;
+    return true;
+}
+
+static bool pull_from(unsigned int from, unsigned int to)
+{
+    struct cpu_sched *a = &per_cpu(cpu_sched, from), *b = &per_cpu(cpu_sched, to);
+    const uint64_t flags = irq_save();
+    bool got;
+
+    spin_lock_pair(&a->lock, &b->lock);
+    got = take_one(from, to);
+    spin_unlock_pair(&a->lock, &b->lock);
+    irq_restore(flags);
+    return got;
+}
+
+/* Each CPU begins with its next neighbour, so that not all go for the same. */
+bool sched_pull(unsigned int cpu)
+{
+    const cpumask_t crowded = sched_crowded_cpus;
+    unsigned int from = bitmap_find_set(crowded.bits, MAX_CPUS, cpu + 1);
+
+    for (unsigned int n = cpumask_weight(&crowded); n > 0; n--) {
+        if (from >= MAX_CPUS)
+            from = cpumask_first(&crowded);
+        if (from != cpu && pull_from(from, cpu))
+            return true;
+        from = bitmap_find_set(crowded.bits, MAX_CPUS, from + 1);
+    }
+    return false;
+}
