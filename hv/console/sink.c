@@ -94,7 +94,7 @@ static const char *next_name(const char *list)
     return comma ? comma + 1 : NULL;
 }
 
-static bool is_chosen(const char *name)
+bool console_is_chosen(const char *name)
 {
     for (const char *s = console_names; s; s = next_name(s))
         if (names_sink(s, name))
@@ -109,7 +109,7 @@ void console_sink_register(struct console_sink *sink)
 
     sink->next = sinks;
     sinks = sink;
-    sink->enabled = is_chosen(sink->name);
+    sink->enabled = console_is_chosen(sink->name);
     if (sink->enabled)
         ring_replay(sink->write);
     console_leave(entered, flags);

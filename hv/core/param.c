@@ -8,8 +8,6 @@
 #include <hv/log.h>
 #include <hv/param.h>
 
-extern const struct boot_param init_param_start[], init_param_end[]; /* linker script */
-
 #define WORD_SIZE 256u
 
 char boot_command_line[1024];

@@ -27,6 +27,8 @@ weak struct cpu_features cpu_features;
 weak struct domain *hardware_domain, *domain_xen, *domain_io;
 weak unsigned int host_softirqs_raised;
 
+weak uint32_t host_test_in(uint16_t port, unsigned int bytes) { return ~0u; }
+weak void host_test_out(uint16_t port, unsigned int bytes, uint32_t v) { }
 weak uint64_t now_ns(void) { return host_now_ns; }
 weak void softirq_raise(enum softirq nr) { host_softirqs_raised |= 1u << nr; }
 weak void softirq_raise_on(unsigned int cpu, enum softirq nr) { host_softirqs_raised |= 1u << nr; }

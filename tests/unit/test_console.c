@@ -19,11 +19,6 @@ size_t strlcpy(char *dst, const char *src, size_t size)
     return (size_t)snprintf(dst, size, "%s", src);
 }
 
-/* Options are not parsed here: an empty table. */
-extern const struct boot_param init_param_start[], init_param_end[];
-const struct boot_param init_param_start[1] = { { .name = "" } };
-__asm__(".globl init_param_end\n.set init_param_end, init_param_start");
-
 static char early[65536], shown[65536];
 static size_t nr_early, nr_shown;
 

@@ -22,19 +22,13 @@ static int parse_custom(const char *s)
     return strcmp(s, "bad") ? 0 : -22;
 }
 
-/* What the linker collects from .init.param. */
-extern const struct boot_param init_param_start[], init_param_end[];
-const struct boot_param init_param_start[] = {
-    { .name = "flag", .kind = PARAM_BOOL, .var = &flag },
-    { .name = "no-hope", .kind = PARAM_BOOL, .var = &other_flag },
-    { .name = "number", .kind = PARAM_UINT, .var = &number },
-    { .name = "size", .kind = PARAM_SIZE, .var = &bytes },
-    { .name = "text", .kind = PARAM_STRING, .var = text, .size = sizeof(text) },
-    { .name = "custom", .kind = PARAM_CUSTOM, .parse = parse_custom },
-    { .name = "flag", .kind = PARAM_BOOL, .var = &other_flag }, /* two modules may listen to one name */
-};
-__asm__(".globl init_param_end\n.set init_param_end, init_param_start + 7 * 32");
-_Static_assert(sizeof(struct boot_param) == 32, "as in the line above");
+BOOT_PARAM_BOOL(flag, "flag", flag);
+BOOT_PARAM_BOOL(other_flag, "flag", other_flag); /* two modules may listen to one name */
+BOOT_PARAM_BOOL(no_hope, "no-hope", other_flag);
+BOOT_PARAM_UINT(number, "number", number);
+BOOT_PARAM_SIZE(bytes, "size", bytes);
+BOOT_PARAM_STRING(text, "text", text);
+BOOT_PARAM_CUSTOM(custom, "custom", parse_custom);
 
 static char warnings[1024];
 

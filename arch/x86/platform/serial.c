@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * 16550 UARTs as consoles "com1" and "com2". A UART is ours if com1=/com2= configures it.
- * Output goes to a buffer, and from there to the chip as long as it takes more: one look
+ * 16550 UARTs as consoles "com1" and "com2". A UART is ours if com1=/com2= configures
+ * it, or console= names it: then with the speed that the firmware left. Output goes to a buffer, and from there to the chip as long as it takes more: one look
  * at the line status per FIFO load. What a slow chip leaves behind, a timer writes later;
  * a full buffer is waited for. Input comes by interrupt, and by a slow poll in case that
  * no interrupt arrives. Output state is guarded by the console lock, under which nothing
@@ -141,9 +141,17 @@ static void com2_drain(void) { drain(&uarts[1]); }
 
 /* ---- input ---- */
 
+/* A chip that has gone reads as ones. */
+static bool has_input(const struct uart *u)
+{
+    uint8_t status = read_reg(u, REG_LSR);
+
+    return (status & LSR_DATA_READY) && status != 0xff;
+}
+
 static void take_input(struct uart *u)
 {
-    for (unsigned int i = 0; i < RX_BURST && (read_reg(u, REG_LSR) & LSR_DATA_READY); i++)
+    for (unsigned int i = 0; i < RX_BURST && has_input(u); i++)
         console_input((char)read_reg(u, REG_RBR_THR_DLL));
 }
 
@@ -233,6 +241,7 @@ static int parse_config(struct uart *u)
     static int (*const fields[])(struct uart *, const char **) = { parse_speed, parse_line, parse_port, parse_irq };
     const char *s = u->config;
 
+    u->baud = 0;
     u->clock_hz = UART_CLOCK_HZ;
     u->line_control = 3; /* 8n1 */
     for (unsigned int i = 0; i < array_size(fields); i++) {
@@ -273,7 +282,7 @@ static void set_up(struct uart *u)
 
 static void init_uart(struct uart *u)
 {
-    if (!*u->config)
+    if (!*u->config && !console_is_chosen(u->sink.name))
         return;
     if (parse_config(u)) {
         log_warn("Bad value for boot option \"%s\": \"%s\"\n", u->sink.name, u->config);
@@ -282,7 +291,8 @@ static void init_uart(struct uart *u)
     write_reg(u, REG_LCR, u->line_control);
     u->present = detect(u);
     if (!u->present) {
-        log_warn("%s: no UART at port %#x\n", u->sink.name, u->port);
+        if (*u->config)
+            log_warn("%s: no UART at port %#x\n", u->sink.name, u->port);
         return;
     }
     set_up(u);

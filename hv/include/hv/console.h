@@ -14,6 +14,8 @@ struct console_sink {
     struct console_sink *next;
 };
 void console_sink_register(struct console_sink *sink);
+/* Is the name in console= or, without the option, in stock Xen's default? */
+bool console_is_chosen(const char *name);
 /* Lets the sinks go on with what they buffered (drivers' timers). Takes the console lock. */
 void console_flush(void);
 void console_init_early(void);   /* serial from the command line, before memory is set up */

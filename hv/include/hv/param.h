@@ -20,8 +20,18 @@ struct boot_param {
     int (*parse)(const char *);  /* PARAM_CUSTOM: 0 or -EINVAL */
 };
 
+#ifdef HV_HOST_TEST
+/* A section whose bounds the host's linker provides. */
+#define BOOT_PARAM_SECTION "init_param"
+#define init_param_start __start_init_param
+#define init_param_end   __stop_init_param
+#else
+#define BOOT_PARAM_SECTION ".init.param"
+#endif
+extern const struct boot_param init_param_start[], init_param_end[]; /* linker script */
+
 #define BOOT_PARAM_ENTRY(id, ...) \
-    static const struct boot_param param_##id used section(".init.param") aligned(8) = { __VA_ARGS__ }
+    static const struct boot_param param_##id used section(BOOT_PARAM_SECTION) aligned(8) = { __VA_ARGS__ }
 #define BOOT_PARAM_BOOL(id, nm, v)   BOOT_PARAM_ENTRY(id, .name = nm, .kind = PARAM_BOOL, .var = &(v))
 #define BOOT_PARAM_UINT(id, nm, v)   BOOT_PARAM_ENTRY(id, .name = nm, .kind = PARAM_UINT, .var = &(v))
 #define BOOT_PARAM_SIZE(id, nm, v)   BOOT_PARAM_ENTRY(id, .name = nm, .kind = PARAM_SIZE, .var = &(v))

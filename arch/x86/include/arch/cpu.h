@@ -74,12 +74,24 @@ static inline bool irq_is_enabled(void) { return (irq_flags() & (1u << 9)) != 0;
 static inline uint64_t irq_save(void) { uint64_t f = irq_flags(); irq_disable(); return f; }
 static inline void irq_restore(uint64_t f) { if (f & (1u << 9)) irq_enable(); else irq_disable(); }
 
+#ifdef HV_HOST_TEST
+/* A test plays the devices. */
+uint32_t host_test_in(uint16_t port, unsigned int bytes);
+void host_test_out(uint16_t port, unsigned int bytes, uint32_t v);
+static inline uint8_t inb(uint16_t p) { return (uint8_t)host_test_in(p, 1); }
+static inline uint16_t inw(uint16_t p) { return (uint16_t)host_test_in(p, 2); }
+static inline uint32_t inl(uint16_t p) { return host_test_in(p, 4); }
+static inline void outb(uint16_t p, uint8_t v) { host_test_out(p, 1, v); }
+static inline void outw(uint16_t p, uint16_t v) { host_test_out(p, 2, v); }
+static inline void outl(uint16_t p, uint32_t v) { host_test_out(p, 4, v); }
+#else
 static inline uint8_t inb(uint16_t p) { uint8_t v; __asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(p)); return v; }
 static inline uint16_t inw(uint16_t p) { uint16_t v; __asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(p)); return v; }
 static inline uint32_t inl(uint16_t p) { uint32_t v; __asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(p)); return v; }
 static inline void outb(uint16_t p, uint8_t v) { __asm__ volatile("outb %0, %1" :: "a"(v), "Nd"(p)); }
 static inline void outw(uint16_t p, uint16_t v) { __asm__ volatile("outw %0, %1" :: "a"(v), "Nd"(p)); }
 static inline void outl(uint16_t p, uint32_t v) { __asm__ volatile("outl %0, %1" :: "a"(v), "Nd"(p)); }
+#endif
 
 /* CR0, CR4, EFER bits (SDM3 2.5, APM2 3.1) */
 #define CR0_PE (1u << 0)
