@@ -18,7 +18,7 @@
 static bool want_x2apic;
 BOOT_PARAM_BOOL(x2apic, "x2apic", want_x2apic);
 
-bool apic_is_x2apic;
+static bool apic_is_x2apic;
 static volatile uint8_t *apic_window;
 
 uint32_t apic_read(unsigned int reg)
@@ -46,6 +46,11 @@ uint32_t apic_id(void)
     uint32_t id = apic_read(APIC_REG_ID);
 
     return apic_is_x2apic ? id : id >> 24;
+}
+
+bool apic_in_x2apic_mode(void)
+{
+    return apic_is_x2apic;
 }
 
 bool apic_can_target(unsigned int cpu)
@@ -211,6 +216,7 @@ static void log_error_interrupt(void)
 
 void apic_init(void)
 {
+    cpumask_set(&cpu_online_mask, 0);
     choose_mode();
     pic_disable();
     apic_set_vector_handler(VECTOR_ERROR, log_error_interrupt);

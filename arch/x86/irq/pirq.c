@@ -28,6 +28,7 @@ struct pirq_domain {
     uint64_t *eoi_page;         /* PHYSDEVOP_pirq_eoi_gmfn: one bit a pirq, NULL none; a held frame */
     bool auto_unmask;
     bool was_bound;             /* an interrupt of it may be in progress on some CPU */
+    bool closed;                /* the domain is being destroyed: nothing new */
 };
 
 /* ---- limits ---- */
@@ -222,6 +223,8 @@ int pirq_reserve(struct domain *d, bool gsi)
     struct pirq_domain *pd = d->arch.pirqs;
     uint64_t flags;
 
+    if (!pd)
+        return ERR(EINVAL);
     for (;;) {
         flags = spin_lock_irqsave(&pd->lock);
         int pirq = find_free(pd, gsi);
@@ -257,6 +260,8 @@ static int set_irq(struct pirq_domain *pd, unsigned int pirq, unsigned int irq)
     struct pirq *p = entry(pd, pirq);
     int now = mapped_as(pd, irq);
 
+    if (pd->closed)
+        return ERR(EINVAL);
     if (p->orphaned)
         return ERR(EBUSY);
     if ((p->irq > 0 && p->irq != (int)irq) || (now >= 0 && now != (int)pirq))
@@ -319,6 +324,12 @@ static unsigned int forget_irq(struct pirq_domain *pd, unsigned int pirq)
     return irq;
 }
 
+static void withdraw(struct domain *d, unsigned int irq)
+{
+    if (d && rangeset_remove(&d->irqs_allowed, irq, irq))
+        guest_printk(LOG_WARN, "d%u: no memory to withdraw irq %u\n", d->id, irq);
+}
+
 int pirq_unmap(struct domain *d, unsigned int pirq)
 {
     unsigned int irq = forget_irq(d->arch.pirqs, pirq);
@@ -326,9 +337,10 @@ int pirq_unmap(struct domain *d, unsigned int pirq)
     if (irq == 0)
         return ERR(EINVAL);
     /* The hardware domain keeps the right to its GSIs: it may map them again. */
-    if ((irq >= nr_gsis || !d->is_hardware) && rangeset_remove(&d->irqs_allowed, irq, irq))
-        guest_printk(LOG_WARN, "d%u: no memory to withdraw irq %u\n", d->id, irq);
+    if (irq >= nr_gsis || !d->is_hardware)
+        withdraw(d, irq);
     if (irq >= nr_gsis) {
+        withdraw(hardware_domain, irq);
         msi_disable(irq);
         irq_free_msi(irq);
     }
@@ -341,7 +353,7 @@ static int bind_locked(struct pirq_domain *pd, struct pirq *p, struct vcpu *v, b
 {
     struct irq_desc *desc = desc_of(p);
 
-    if (!desc)
+    if (!desc || pd->closed)
         return ERR(EPERM);
     spin_lock(&desc->lock);
     int ret = p->bound ? ERR(EEXIST) : irq_guest_add(desc, p, will_share, read_once(v->sched.cpu));
@@ -427,10 +439,10 @@ int pirq_set_eoi_page(struct domain *d, mfn_t mfn, bool auto_unmask)
 {
     struct pirq_domain *pd = d->arch.pirqs;
 
-    if (!mfn_is_valid(mfn) || frame_get_and_take(frame_of(mfn), d, FRAME_WRITABLE))
+    if (!pd || !mfn_is_valid(mfn) || frame_get_and_take(frame_of(mfn), d, FRAME_WRITABLE))
         return ERR(EINVAL);
     uint64_t flags = spin_lock_irqsave(&pd->lock);
-    bool taken = pd->eoi_page != NULL;
+    bool taken = pd->eoi_page != NULL || pd->closed;
     if (!taken) {
         pd->eoi_page = mfn_va(mfn);
         pd->auto_unmask = auto_unmask;
@@ -450,15 +462,25 @@ bool pirq_auto_unmask(const struct domain *d)
 
 /* ---- destruction ---- */
 
-static void drop_eoi_page(struct pirq_domain *pd)
+/* Nothing new from here on. The page, which is the caller's to give up; NULL if there is none. */
+static uint64_t *close_map(struct pirq_domain *pd)
 {
     uint64_t flags = spin_lock_irqsave(&pd->lock);
     uint64_t *page = pd->eoi_page;
 
+    pd->closed = true;
     pd->eoi_page = NULL;
     spin_unlock_irqrestore(&pd->lock, flags);
-    if (page)
-        frame_put_and_drop(frame_of(va_mfn(page)));
+    return page;
+}
+
+static void unmap_all(struct domain *d, struct pirq_domain *pd)
+{
+    spin_lock(&pci_lock);
+    for (unsigned int i = 0; pd->map && i < pd->limit; i++)
+        if (pd->map[i] && pd->map[i]->irq > 0 && pirq_unmap(d, i))
+            BUG();
+    spin_unlock(&pci_lock);
 }
 
 static void nothing(void *arg)
@@ -471,20 +493,27 @@ static void wait_for_handlers(void)
     smp_call(&cpu_online_mask, nothing, NULL, true);
 }
 
+void pirq_domain_release(struct domain *d)
+{
+    struct pirq_domain *pd = d->arch.pirqs;
+
+    if (!pd || pd->closed)
+        return;
+    uint64_t *page = close_map(pd);
+    if (page)
+        frame_put_and_drop(frame_of(va_mfn(page)));
+    unmap_all(d, pd);
+    if (pd->was_bound)
+        wait_for_handlers();
+}
+
 void pirq_domain_fini(struct domain *d)
 {
     struct pirq_domain *pd = d->arch.pirqs;
 
     if (!pd)
         return;
-    drop_eoi_page(pd);
-    spin_lock(&pci_lock);
-    for (unsigned int i = 0; pd->map && i < pd->limit; i++)
-        if (pd->map[i] && pd->map[i]->irq > 0 && pirq_unmap(d, i))
-            BUG();
-    spin_unlock(&pci_lock);
-    if (pd->was_bound)
-        wait_for_handlers();
+    pirq_domain_release(d);
     d->arch.pirqs = NULL;
     for (unsigned int i = 0; pd->map && i < pd->limit; i++)
         heap_free(pd->map[i]);

@@ -126,4 +126,5 @@ unsigned int pci_find_capability(struct pci_address a, unsigned int id)
 void pci_init(void)
 {
     mmcfg_init();
+    reset_init();
 }

@@ -31,7 +31,12 @@ void pirq_unbind(struct domain *d, unsigned int pirq);
 void pirq_eoi(struct domain *d, unsigned int pirq);
 /* Interrupts of the port now go to this vCPU's CPU. */
 void pirq_set_affinity(struct domain *d, unsigned int pirq, const cpumask_t *mask);
-/* Undoes all of d's pirq maps and bindings (destruction). */
+/*
+ * Undoes all of d's pirq maps and bindings, for good: d is dying and does not run. Gives up the page of
+ * PHYSDEVOP_pirq_eoi_gmfn, so it belongs before d's memory goes. Interrupts enabled. Twice is harmless.
+ */
+void pirq_domain_release(struct domain *d);
+/* Frees what is left; nobody refers to d any more. */
 void pirq_domain_fini(struct domain *d);
 int pirq_domain_init(struct domain *d) must_check;
 /* Number of pirqs of d: they are 0 .. limit-1. */

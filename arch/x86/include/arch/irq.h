@@ -138,7 +138,6 @@ int ioapic_guest_write(uint64_t address, uint32_t reg, uint32_t value) must_chec
 int ioapic_setup_gsi(unsigned int gsi, bool level, bool active_low) must_check;
 
 /* apic.c */
-extern bool apic_is_x2apic;
 /* Can an I/O APIC or a device reach this CPU with an 8-bit destination? */
 bool apic_can_target(unsigned int cpu);
 

@@ -39,6 +39,7 @@ void apic_init_cpu(void);          /* each further CPU */
 void apic_eoi(void);
 uint32_t apic_id(void);
 void apic_send_ipi(uint32_t apic_id, uint32_t icr_low);
+bool apic_in_x2apic_mode(void);
 /* Local APIC registers by their offset in the memory-mapped form (SDM3 table 10-1); valid after apic_init. */
 uint32_t apic_read(unsigned int reg);
 void apic_write(unsigned int reg, uint32_t value);
@@ -72,22 +73,21 @@ void smp_ap_entry(void) noreturn;  /* C entry of a started CPU, on its own stack
  * low memory is given to the allocator, which must leave that page out. MADDR(0): there is none.
  */
 maddr_t smp_trampoline_reserve(void);
+/* This CPU fills its row of cpu_topology[]; its APIC id is there already. */
+void cpu_topology_detect(void);
 /* Halts every other CPU for good (panic, reset, power-off). Any context; bounded time. */
 void smp_stop_others(void);
-/* To be provided by cpu/stack.c: base of the stack block of `cpu`, struct cpu_info filled. After percpu_alloc. NULL: no memory. */
-void *stack_alloc(unsigned int cpu);
-/* To be provided by the idle vCPU's owner: first steps of a CPU as a scheduler's CPU. */
-void cpu_start_idle(void) noreturn;
 
 /* ---- platform/ ---- */
 void serial_init_early(void);
 void serial_init_interrupts(void); /* once irq_request() and timers work */
-/* Is this one of the ports or interrupts of the UARTs that com1=, com2= give to the hypervisor? dom0 must not have them. */
+/* Is this one of the ports or interrupts of the UARTs that the hypervisor uses (com1=, com2=, console=)? dom0 must not have them. */
 bool serial_owns_port(uint16_t port);
 bool serial_owns_irq(unsigned int irq);
 void vga_init(void);
 void vga_hand_over(void);          /* dom0 drives the screen from now on, unless vga=keep; console lock held */
 void pci_init(void);
+void reset_init(void);             /* makes the ACPI reset register reachable; before the first machine_restart that uses it */
 uint32_t pci_config_read(uint16_t segment, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned int bytes);
 void pci_config_write(uint16_t segment, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned int bytes, uint32_t value);
 /* The same on behalf of the hardware domain: what belongs to us (MSI and MSI-X capabilities in use) is kept. */
@@ -95,8 +95,8 @@ void pci_config_write_guest(uint16_t segment, uint8_t bus, uint8_t devfn, uint16
 /* Machine pages that no guest may map writable (MSI-X tables in use): the mapping is made read-only, writes are dropped. */
 bool pci_mmio_is_read_only(mfn_t mfn);
 /*
- * Enters sleep state S1..S5 with the PM1 control values that dom0's ACPI found. S5: returns only if the
- * machine does not switch off. -EINVAL: no such state; -EPERM: no PM1 control register; -ENOSYS: S1..S4.
+ * Enters sleep state S1..S5 with the PM1 control values that dom0's ACPI found. S5 does not return.
+ * -EINVAL: no such state; -EPERM: no PM1 control register; -ENOSYS: S1..S4.
  */
 int acpi_enter_sleep(uint16_t pm1a_value, uint16_t pm1b_value, uint32_t sleep_state) must_check;
 
