@@ -9,12 +9,25 @@
 struct domain;
 struct grant_table; /* private to grant/ */
 
-/* max_frames/max_maptrack 0 or too large: the system's default/limit (gnttab_max_frames=, gnttab_max_maptrack_frames=). */
+/* Registers the debug key. Boot. */
+void grant_init(void);
+/*
+ * Limits 0 or negative (as int): the system's (gnttab_max_frames=, gnttab_max_maptrack_frames=).
+ * -EINVAL: above those, or max_version 0 or above grant_version_limit(). -ENOMEM.
+ */
 int grant_domain_init(struct domain *d, unsigned int max_frames, unsigned int max_maptrack, unsigned int max_version) must_check;
-/* Undoes every mapping that d made of others' grants. Preemptible: -ERESTART. d is dying. */
+/* Highest table version that domains may be given (gnttab=max-ver:). */
+unsigned int grant_version_limit(void);
+/*
+ * Undoes what d's mappings of others' grants hold (not its page-table entries), and takes d's table
+ * frames away from it. Preemptible: -ERESTART. d is dying and none of its vCPUs runs.
+ */
 int grant_domain_release_mappings(struct domain *d) must_check;
 void grant_domain_fini(struct domain *d);
-/* Frame idx of d's table (status: of the v2 status array), grown on demand up to the limit. */
+/*
+ * Frame idx of d's table (status: of the v2 status array), grown on demand up to the limit.
+ * -EINVAL: beyond the limit, d is dying, or status and the table is not v2. -ENOMEM.
+ */
 int grant_table_frame(struct domain *d, unsigned int idx, bool status, mfn_t *out) must_check;
 /* Frames now in use, and their limit. */
 unsigned int grant_nr_frames(const struct domain *d);
@@ -26,12 +39,15 @@ long hc_grant_table_op(uint64_t cmd, uint64_t uop, uint64_t count, uint64_t, uin
 /*
  * Arch contract (PV: arch/x86/pv/mmu/grant_map.c). flags are GNTMAP_*.
  * map: installs a mapping of mfn at host_addr (a virtual address of current, or
- * with GNTMAP_contains_pte the machine address of the PTE), in current->domain.
- * Takes no references itself: the caller has them. GNTST_okay or GNTST_*.
+ * with GNTMAP_contains_pte the machine address of the PTE), in current->domain. The entry takes
+ * and, when it goes, drops references of its own, as any L1 entry; the caller holds the frame and, for
+ * a writable mapping, its type meanwhile. GNTST_okay or GNTST_*.
  * unmap: removes it if it is what flags and mfn say; with new_addr != 0, replaces it by
- * the mapping at new_addr (unmap_and_replace).
+ * the mapping at new_addr (unmap_and_replace). The caller flushes current->domain's TLBs.
  */
 int arch_grant_map(uint64_t host_addr, mfn_t mfn, unsigned int flags) must_check;
 int arch_grant_unmap(uint64_t host_addr, mfn_t mfn, uint64_t new_addr, unsigned int flags) must_check;
+/* Writes cached lines of [p, p+n) back to memory; they may be invalidated (arch/x86/mm/cache.c). */
+void arch_cache_clean(const void *p, size_t n);
 
 #endif
