@@ -163,13 +163,19 @@ static bool is_text_screen(void)
     return kept && !(inb(GC_DATA) & GC_MISC_GRAPHICS);
 }
 
+/* A graphic screen that the boot protocol has described, or UEFI's. */
+static bool is_graphic_boot(void)
+{
+    uint8_t type = dom0_screen()->video_type;
+
+    return boot_info.is_efi || (type != 0 && type != XEN_VGATYPE_TEXT_MODE_3);
+}
+
 /* dom0 learns of the text screen as of a graphic one that the loader reports. */
 static void describe_to_dom0(void)
 {
     struct dom0_vga_console_info *info = dom0_screen();
 
-    if (boot_info.has_video)
-        return;
     memset(info, 0, sizeof(*info));
     info->video_type = XEN_VGATYPE_TEXT_MODE_3;
     info->u.text_mode_3.font_height = 16;
@@ -191,9 +197,10 @@ static void adopt_screen(void)
 
 void vga_init(void)
 {
-    const struct dom0_vga_console_info *info = dom0_screen();
-
-    if (boot_info.is_efi || (boot_info.has_video && info->video_type != XEN_VGATYPE_TEXT_MODE_3) || !is_text_screen())
+    if (is_graphic_boot())
+        return;
+    boot_info.has_video = false;
+    if (!is_text_screen())
         return;
     cells = vmap_io(MADDR(TEXT_BASE), WINDOW_BYTES, MAP_UC);
     if (!cells)
