@@ -25,13 +25,20 @@ unsigned int bitmap_find_clear(const uint64_t *map, unsigned int bits, unsigned 
     return find(map, bits, from, ~0ULL);
 }
 
-/* No POPCNT: the instruction is not in the baseline, and libgcc is not linked. */
-static unsigned int popcount(uint64_t x)
+/*
+ * What the compiler calls for __builtin_popcount*: the instruction is not in the baseline,
+ * and its own library, which has this function, is not linked.
+ */
+int __popcountdi2(int64_t value);
+int __popcountdi2(int64_t value)
 {
+    uint64_t x = (uint64_t)value;
+
+
     x -= (x >> 1) & 0x5555555555555555;
     x = (x & 0x3333333333333333) + ((x >> 2) & 0x3333333333333333);
     x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f;
-    return (unsigned int)((x * 0x0101010101010101) >> 56);
+    return (int)((x * 0x0101010101010101) >> 56);
 }
 
 unsigned int bitmap_weight(const uint64_t *map, unsigned int bits)
@@ -39,8 +46,8 @@ unsigned int bitmap_weight(const uint64_t *map, unsigned int bits)
     unsigned int weight = 0;
 
     for (unsigned int i = 0; i < bits / 64; i++)
-        weight += popcount(read_once(map[i]));
+        weight += (unsigned int)__popcountdi2((int64_t)read_once(map[i]));
     if (bits % 64)
-        weight += popcount(read_once(map[bits / 64]) & ((1ULL << (bits % 64)) - 1));
+        weight += (unsigned int)__popcountdi2((int64_t)(read_once(map[bits / 64]) & ((1ULL << (bits % 64)) - 1)));
     return weight;
 }
