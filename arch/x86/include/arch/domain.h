@@ -26,7 +26,7 @@ struct arch_domain {
     unsigned int nr_e820;
     struct spinlock e820_lock;          /* RANK_LEAF */
     uint64_t relinquish_step;           /* arch_domain_relinquish: where it stopped */
-    uint32_t relinquish_list;
+    uint32_t relinquish_list;           /* pv_mmu_relinquish: the page it stopped at, FRAME_NO_LINK before the first */
 
     /* TSC */
     uint32_t tsc_mode, tsc_khz, tsc_incarnation;
@@ -61,6 +61,7 @@ struct arch_vcpu {
     mfn_t cr3_kernel;                   /* MFN_INVALID: none */
     mfn_t cr3_user;                     /* MFN_INVALID: none */
     uint64_t cr3_loaded;                /* value that belongs in CR3 now */
+    struct frame *mmu_unfinished;       /* dropped page table whose release goes on at the next MMU hypercall; a reference is held */
     bool in_kernel;                     /* guest kernel mode (both run in ring 3) */
     bool in_syscall;                    /* entered by SYSCALL; return by SYSRET is possible */
 

@@ -45,11 +45,6 @@ void pv_fpu_reset(struct vcpu *v);
 /* XSETBV of register 0 by the current guest. */
 bool pv_xcr0_valid(uint64_t xcr0);
 void pv_set_xcr0(struct vcpu *v, uint64_t xcr0);
-/* Memory and first state of a PV vCPU: trap table, FPU area. 0 or -ENOMEM. */
-int pv_vcpu_init(struct vcpu *v) must_check;
-void pv_vcpu_fini(struct vcpu *v);
-/* Forgets everything that the guest has set, as for a new vCPU; keeps the memory. */
-void pv_vcpu_reset(struct vcpu *v);
 /* CR4 that belongs in the CPU while v runs, given what is in it now. */
 uint64_t pv_real_cr4(const struct vcpu *v, uint64_t cr4);
 /* What v's guest sees in CR4 after writing cr4. */
@@ -71,8 +66,10 @@ int pv_register_nmi(struct vcpu *v, uint64_t rip) must_check;
 /* ---- mmu/ ---- */
 /* #PF that the hypervisor itself may resolve: LDT window, emulated page-table write. true: handled, retry or skipped. */
 bool pv_mmu_fixup_fault(struct vcpu *v, struct trap_frame *regs, uint64_t cr2);
-/* Installs v's CR3 for its mode; used by context switch. */
+/* Installs v's CR3 for its mode and drops what the TLB holds; used by context switch. */
 void pv_mmu_load(struct vcpu *v);
+/* As pv_mmu_load between the kernel and user tables of a vCPU that is running: user mappings, which are global, stay in the TLB. */
+static inline void pv_mmu_switch_mode(struct vcpu *v) { write_cr3(v->arch.cr3_loaded); }
 /* Computes v->arch.cr3_loaded from cr3_kernel/cr3_user/in_kernel. */
 void pv_mmu_update_cr3(struct vcpu *v);
 /* The GDT and LDT windows of this CPU show v's tables; LGDT, LLDT. */
@@ -82,11 +79,13 @@ int pv_set_gdt(struct vcpu *v, const uint64_t *frames, unsigned int entries) mus
 void pv_drop_gdt(struct vcpu *v);
 /* Unmaps the LDT window pages of v (on its CPU) and drops their references. */
 void pv_drop_ldt(struct vcpu *v);
-/* Sets kernel and user base pointers from a context: takes references. */
+/* Sets kernel and user base pointers (MFN_INVALID: none) from a context: takes references. v does not run. -EINVAL; -ERESTART: call again. */
 int pv_set_base_pointers(struct vcpu *v, mfn_t kernel, mfn_t user) must_check;
 /* Drops v's base pointers. Preemptible: -ERESTART. */
 int pv_drop_base_pointers(struct vcpu *v) must_check;
-/* Is this code or data segment descriptor safe for a guest? May adjust it (DPL, ABI). */
+/* Releases page tables, descriptor tables and allocated pages of a dying domain whose vCPUs do not run. Preemptible: -ERESTART. */
+int pv_mmu_relinquish(struct domain *d) must_check;
+/* Is this segment descriptor safe for a guest? May adjust it (DPL, ABI). */
 bool pv_descriptor_fix(uint64_t *desc);
 /* Selector usable as guest CS/SS: forces RPL 3 (ABI: fixup_guest_{code,stack}_selector). */
 static inline uint16_t pv_fix_selector(uint16_t sel) { return sel | 3; }

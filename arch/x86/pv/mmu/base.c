@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Base pointers: the two L4 tables of a vCPU (guest kernel's and guest user's), CR3, and the
+ * software walk of the kernel's. A base pointer holds a general and a type reference (P7).
+ */
+#include "mmu.h"
+#include <arch/pv.h>
+#include <arch/tlb.h>
+#include <hv/errno.h>
+#include <hv/percpu.h>
+
+/* A vCPU without user tables stays on the kernel's; without any it cannot run: the idle ones. */
+void pv_mmu_update_cr3(struct vcpu *v)
+{
+    const struct arch_vcpu *a = &v->arch;
+    const bool user = !a->in_kernel && !mfn_is_invalid(a->cr3_user);
+    mfn_t root = user ? a->cr3_user : a->cr3_kernel;
+
+    if (unlikely(mfn_is_invalid(root)))
+        root = image_mfn(hv_l4);
+    v->arch.cr3_loaded = root.v << PAGE_SHIFT;
+}
+
+void pv_mmu_load(struct vcpu *v)
+{
+    tlb_load_cr3(v->arch.cr3_loaded, true);
+}
+
+/* ---- replacing ---- */
+
+/* Makes *base refer to mfn (MFN_INVALID: to nothing) for a vCPU of c->owner; the lock is held. `loads`: CR3 follows at once. */
+static int replace_base(struct pt_context *c, struct vcpu *v, mfn_t *base, mfn_t mfn, bool loads)
+{
+    const mfn_t old = *base;
+    int rc;
+
+    if (!mfn_is_invalid(mfn)) {
+        rc = pt_get(c, mfn, FRAME_L4);
+        if (rc != 0)
+            return rc;
+    }
+    *base = mfn;
+    pv_mmu_update_cr3(v);
+    /* Order: the CPU has left the old tables before they are given up. */
+    if (loads)
+        pv_mmu_load(v);
+    if (!mfn_is_invalid(old))
+        pt_put(c, frame_of(old));
+    return 0;
+}
+
+/* What is left of the old tables stays with `heir`, which has settled before. */
+static int change_base(struct vcpu *v, mfn_t *base, mfn_t mfn, bool loads, struct vcpu *heir)
+{
+    struct pt_context c;
+    int rc;
+
+    pt_context_init(&c, v->domain, v->domain);
+    c.may_stop = true;
+    mmu_lock(v->domain);
+    rc = replace_base(&c, v, base, mfn, loads);
+    mmu_unlock(v->domain);
+    (void)pv_mmu_leave_unfinished(heir, &c);
+    return rc;
+}
+
+int pv_new_kernel_base(struct vcpu *v, mfn_t mfn)
+{
+    if (mfn_is_invalid(mfn))
+        return ERR(EINVAL);
+    if (mfn_eq(v->arch.cr3_kernel, mfn)) {
+        pv_mmu_load(v);
+        return 0;
+    }
+    /* The LDT's pages were found by its virtual address in the old tables. */
+    pv_drop_ldt(v);
+    return change_base(v, &v->arch.cr3_kernel, mfn, true, v);
+}
+
+int pv_new_user_base(struct vcpu *v, mfn_t mfn)
+{
+    if (mfn_eq(v->arch.cr3_user, mfn))
+        return 0;
+    return change_base(v, &v->arch.cr3_user, mfn, false, v);
+}
+
+/* Idempotent, so that it can be called again after -ERESTART. */
+static int set_base(struct vcpu *v, mfn_t *base, mfn_t mfn)
+{
+    int rc;
+
+    if (mfn_eq(*base, mfn))
+        return 0;
+    rc = pv_mmu_settle(current);
+    return rc == 0 ? change_base(v, base, mfn, false, current) : rc;
+}
+
+int pv_set_base_pointers(struct vcpu *v, mfn_t kernel, mfn_t user)
+{
+    int rc = mfn_is_invalid(kernel) ? ERR(EINVAL) : set_base(v, &v->arch.cr3_kernel, kernel);
+
+    if (rc == 0)
+        rc = set_base(v, &v->arch.cr3_user, user);
+    return rc;
+}
+
+int pv_drop_base_pointers(struct vcpu *v)
+{
+    int rc = pv_mmu_settle(v);
+
+    if (rc == 0 && !mfn_is_invalid(v->arch.cr3_user)) {
+        (void)change_base(v, &v->arch.cr3_user, MFN_INVALID, false, v);
+        rc = pv_mmu_settle(v);
+    }
+    if (rc == 0 && !mfn_is_invalid(v->arch.cr3_kernel)) {
+        (void)change_base(v, &v->arch.cr3_kernel, MFN_INVALID, false, v);
+        rc = pv_mmu_settle(v);
+    }
+    return rc;
+}
+
+/* ---- walking ---- */
+
+/*
+ * Without the lock: another vCPU may take tables away meanwhile, and their frames may become
+ * something else. Every frame number is checked before it is followed, and the result is only a
+ * hint, which whoever uses it checks by taking references.
+ */
+pte_t pv_guest_l1e(struct vcpu *v, uint64_t va)
+{
+    mfn_t mfn = v->arch.cr3_kernel;
+    pte_t e;
+
+    if (!mmu_guest_va(va) || mfn_is_invalid(mfn))
+        return 0;
+    for (unsigned int level = 4;; level--) {
+        e = read_once(((const pte_t *)mfn_va(mfn))[pt_index(va, level)]);
+        if (!(e & PTE_P))
+            return 0;
+        if (level == 1)
+            return e;
+        mfn = pte_mfn(e);
+        if ((e & PTE_PS) || !mfn_is_valid(mfn))
+            return 0;
+    }
+}

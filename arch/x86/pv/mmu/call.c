@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What mmu_update and mmuext_op have in common: an array of operations in guest memory, a
+ * count that says whether this is a continuation, a counter of what is done, and whom it is about.
+ * ABI: xen/xen.h, HYPERVISOR_mmu_update and HYPERVISOR_mmuext_op.
+ */
+#include "mmu.h"
+#include <hv/errno.h>
+#include <hv/guest_access.h>
+#include <hv/percpu.h>
+
+bool mmu_call_begin(struct mmu_call *m, uint64_t count, long *result)
+{
+    m->left = (uint32_t)count & ~MMU_CALL_PREEMPTED;
+    m->done = 0;
+    m->progressed = false;
+    if (unlikely(pv_mmu_settle(current) != 0)) {
+        *result = hypercall_continue(m->nr, m->ops, (uint32_t)count, m->pdone, m->foreign, 0);
+        return false;
+    }
+    if (unlikely((uint32_t)count == MMU_CALL_PREEMPTED) && m->ops == 0) {
+        *result = (int)m->foreign; /* all was done but for what has been settled now: mmu_call_end */
+        return false;
+    }
+    *result = ERR(EFAULT);
+    if (unlikely(((uint32_t)count & MMU_CALL_PREEMPTED) && m->pdone) && guest_read(&m->done, m->pdone, sizeof(m->done)) != 0)
+        return false;
+    return likely(guest_range_ok(m->ops, (size_t)m->left * m->op_bytes));
+}
+
+bool mmu_call_must_stop(const struct mmu_call *m)
+{
+    return unlikely(current->arch.mmu_unfinished != NULL) || (m->progressed && hypercall_preempt_check());
+}
+
+static long stop(const struct mmu_call *m)
+{
+    return hypercall_continue(m->nr, m->ops, m->left | MMU_CALL_PREEMPTED, m->pdone, m->foreign, 0);
+}
+
+long mmu_call_end(struct mmu_call *m, int rc)
+{
+    if (unlikely(m->pdone) && guest_write(m->pdone, &m->done, sizeof(m->done)) != 0 && rc != -XEN_ERESTART)
+        rc = ERR(EFAULT);
+    if (rc == -XEN_ERESTART)
+        return stop(m);
+    if (unlikely(current->arch.mmu_unfinished != NULL))
+        return hypercall_continue(m->nr, 0, MMU_CALL_PREEMPTED, 0, (uint32_t)rc, 0);
+    return rc;
+}
+
+struct domain *mmu_foreign_get(uint32_t foreign)
+{
+    const domid_t id = (domid_t)foreign;
+
+    if (likely(id == DOMID_SELF))
+        return current->domain;
+    /* ABI: naming itself by number is refused, xen/xen.h. */
+    return id == current->domain->id ? NULL : domain_get_any(id);
+}
+
+void mmu_foreign_put(struct domain *d)
+{
+    if (unlikely(d != current->domain))
+        domain_put(d);
+}
+
+int mmu_may_touch(const struct domain *tables, const struct domain *pages)
+{
+    const struct domain *caller = current->domain;
+
+    if (likely(tables == caller && pages == caller) || caller->is_control)
+        return 0;
+    return tables == caller && pages == domain_io ? 0 : ERR(EPERM);
+}
+
+int mmu_read_vcpu_mask(const struct domain *d, uint64_t bitmap_va, cpumask_t *out)
+{
+    uint64_t word = 0;
+
+    *out = (cpumask_t){ { 0 } };
+    for (unsigned int id = 0; id < d->max_vcpus; id++) {
+        const struct vcpu *v = read_once(d->vcpu[id]);
+
+        if (id % 64 == 0 && guest_read(&word, bitmap_va + id / 8, sizeof(word)) != 0)
+            return ERR(EFAULT);
+        /* One that does not run has nothing in a TLB: switching to it flushes. */
+        if ((word >> (id % 64) & 1) && v && read_once(v->sched.running))
+            cpumask_set(out, read_once(v->sched.cpu));
+    }
+    return 0;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * L1 entries: what a guest may map, and the references that a mapping holds (docs/pv-mmu.md,
+ * P1, P2). A present entry of RAM holds a general reference to its frame, and one as
+ * FRAME_WRITABLE if it has RW. Entries of I/O memory hold nothing.
+ * Lock: the page tables' owner's mmu_lock, except where an entry is in no table.
+ */
+#include "mmu.h"
+#include <arch/cpu.h>
+#include <hv/errno.h>
+#include <hv/percpu.h>
+
+/* Changes of these bits need no reference and no check. */
+#define L1_HARMLESS (PTE_US | PTE_A | PTE_D | PTE_G | PTE_AVL | PTE_NX | (0x7ffULL << 52))
+
+void pt_context_init(struct pt_context *c, struct domain *owner, struct domain *pages)
+{
+    const uint64_t no_nx = cpu_features.nx ? 0 : PTE_NX;
+
+    *c = (struct pt_context){
+        .owner = owner,
+        .pages = pages,
+        .caller = current->domain,
+        /* ABI: G is ignored in L1 entries, since guests write back what they read. */
+        .l1_forbidden = no_nx | (mmu_has_io(owner) ? 0 : PTE_CACHE_ATTR),
+        .table_forbidden = no_nx | PTE_PWT | PTE_PCD | PTE_PS | PTE_G,
+    };
+}
+
+/*
+ * ABI: a mapping without US is the guest kernel's; it is marked by bit 52, so that a guest
+ * that reads its tables can tell. User mappings are global: they survive the switch between the
+ * guest's kernel and user tables.
+ */
+pte_t l1e_adjust(pte_t e)
+{
+    if (!(e & PTE_US))
+        return e | PTE_GUEST_KERNEL | PTE_US;
+    return e & PTE_GUEST_KERNEL ? e : e | PTE_G;
+}
+
+/* ---- whose memory ---- */
+
+/* Trust: the frame number is the guest's; it names no RAM. */
+static int may_map_io(const struct pt_context *c, mfn_t mfn)
+{
+    struct domain *pages = c->pages == NULL || c->pages == domain_io ? c->caller : c->pages;
+
+    if (!rangeset_contains(&pages->iomem_allowed, mfn.v, mfn.v))
+        return mfn.v == PTE_ADDR >> PAGE_SHIFT ? ERR(EINVAL) : ERR(EPERM);
+    if (pages != c->owner && !rangeset_contains(&c->owner->iomem_allowed, mfn.v, mfn.v))
+        return ERR(EPERM);
+    return mfn.v >> (cpu_features.phys_bits - PAGE_SHIFT) ? ERR(EINVAL) : 0;
+}
+
+/* The control domain may map what any domain owns, and what is shown to it as DOMID_XEN's. */
+static inline const struct domain *required_owner(const struct pt_context *c)
+{
+    return c->pages && !c->pages->is_control ? c->pages : NULL;
+}
+
+static inline bool may_map(const struct pt_context *c, const struct frame *f)
+{
+    const struct domain *d = required_owner(c);
+
+    return d == NULL || f->owner == d->id;
+}
+
+/* ---- references ---- */
+
+static int acquire_ram(const struct pt_context *c, pte_t e, struct frame *f)
+{
+    if (unlikely(!frame_get(f, required_owner(c))))
+        return ERR(EBUSY);
+    if (unlikely((e & PTE_CACHE_ATTR) && (f->flags & FRAME_HYPERVISOR))) {
+        frame_put(f);
+        return ERR(EACCES);
+    }
+    if (!(e & PTE_RW) || likely(frame_take_writable(f, c->owner) == 0))
+        return 0;
+    frame_put(f);
+    return ERR(EBUSY);
+}
+
+int l1e_acquire(const struct pt_context *c, pte_t e)
+{
+    const mfn_t mfn = pte_mfn(e);
+
+    if (unlikely(!mfn_is_valid(mfn)))
+        return may_map_io(c, mfn);
+    return acquire_ram(c, e, frame_of(mfn));
+}
+
+void l1e_release(const struct pt_context *c, pte_t e)
+{
+    struct frame *f;
+
+    if (!(e & PTE_P) || unlikely(!mfn_is_valid(pte_mfn(e))))
+        return;
+    f = frame_of(pte_mfn(e));
+    if (e & PTE_RW)
+        frame_drop_type(f);
+    else if (unlikely(frame_is_type(frame_type_info(f), FRAME_SEGDESC)) && f->owner == c->owner->id)
+        pv_ldt_drop_all(c->owner);
+    frame_put(f);
+}
+
+/* Same frame and attributes, but RW goes on or off: only the type reference changes. */
+static int acquire_rw_change(const struct pt_context *c, pte_t e)
+{
+    struct frame *f;
+
+    if (unlikely(!mfn_is_valid(pte_mfn(e))))
+        return may_map_io(c, pte_mfn(e));
+    f = frame_of(pte_mfn(e));
+    if (unlikely(!may_map(c, f)))
+        return ERR(EBUSY);
+    return !(e & PTE_RW) || likely(frame_take_writable(f, c->owner) == 0) ? 0 : ERR(EBUSY);
+}
+
+static void release_rw_change(pte_t old)
+{
+    if ((old & PTE_RW) && likely(mfn_is_valid(pte_mfn(old))))
+        frame_drop_type(frame_of(pte_mfn(old)));
+}
+
+/* ---- changing ---- */
+
+enum change { CHANGE_ANY, CHANGE_RW, CHANGE_HARMLESS };
+
+static inline enum change kind_of_change(pte_t old, pte_t e)
+{
+    const uint64_t differ = (old ^ e) & ~L1_HARMLESS;
+
+    if (!(old & PTE_P) || (differ & ~PTE_RW))
+        return CHANGE_ANY;
+    return differ ? CHANGE_RW : CHANGE_HARMLESS;
+}
+
+/* Checks and references for e in place of old: may fail, changes no table. */
+static int prepare(const struct pt_context *c, pte_t old, pte_t e, enum change kind)
+{
+    if (!(e & PTE_P) || kind == CHANGE_HARMLESS)
+        return 0;
+    return kind == CHANGE_RW ? acquire_rw_change(c, e) : l1e_acquire(c, e);
+}
+
+/* The references of an entry that is in no table any more, or of one that did not get into it. */
+static void finish(const struct pt_context *c, pte_t gone, enum change kind)
+{
+    if (kind == CHANGE_RW)
+        release_rw_change(gone);
+    else if (kind == CHANGE_ANY)
+        l1e_release(c, gone);
+}
+
+/*
+ * Order: a locked store, so that the entry is gone before the flush clock is read for the stamps
+ * of what it referred to (F5). Only A and D can change under us: the CPU sets them.
+ */
+static void store(pte_t *slot, pte_t e, bool keep_ad)
+{
+    pte_t old;
+
+    if (likely(!keep_ad)) {
+        (void)__atomic_exchange_n(slot, e, __ATOMIC_SEQ_CST);
+        return;
+    }
+    old = read_once(*slot);
+    while (!__atomic_compare_exchange_n(slot, &old, e | (old & (PTE_A | PTE_D)), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        ;
+}
+
+int l1e_change(const struct pt_context *c, pte_t *slot, pte_t e, bool keep_ad)
+{
+    const pte_t old = read_once(*slot);
+    enum change kind = CHANGE_ANY;
+    int rc;
+
+    if (e & PTE_P) {
+        if (unlikely(e & c->l1_forbidden))
+            return ERR(EINVAL);
+        e = l1e_adjust(e);
+        kind = kind_of_change(old, e);
+    }
+    rc = prepare(c, old, e, kind);
+    if (unlikely(rc != 0))
+        return rc;
+    store(slot, e, keep_ad);
+    finish(c, old, kind);
+    return 0;
+}
+
+int l1e_change_if(const struct pt_context *c, pte_t *slot, pte_t *expected, pte_t e)
+{
+    const pte_t old = *expected;
+    enum change kind = CHANGE_ANY;
+    int rc;
+
+    if (e & PTE_P) {
+        if (unlikely(e & c->l1_forbidden))
+            return ERR(EINVAL);
+        e = l1e_adjust(e);
+        kind = kind_of_change(old, e);
+    }
+    rc = prepare(c, old, e, kind);
+    if (unlikely(rc != 0))
+        return rc;
+    if (!__atomic_compare_exchange_n(slot, expected, e, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+        finish(c, e, kind);
+        return -(int)XEN_EAGAIN;
+    }
+    finish(c, old, kind);
+    return 0;
+}
+
+void l1e_move(const struct pt_context *c, pte_t *to, pte_t *from)
+{
+    const pte_t e = __atomic_exchange_n(from, 0, __ATOMIC_SEQ_CST);
+
+    l1e_release(c, __atomic_exchange_n(to, e, __ATOMIC_SEQ_CST));
+}

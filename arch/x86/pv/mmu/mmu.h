@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Validated page tables of PV guests: what the files of this folder share. Why it is safe is in
+ * docs/pv-mmu.md (invariants P1..P9).
+ */
+#ifndef PV_MMU_H
+#define PV_MMU_H
+
+#include <arch/page.h>
+#include <hv/domain.h>
+
+/* Bits of an L1 entry that choose the cache attribute: PAT index 0 is write-back (HOST_PAT). */
+#define PTE_CACHE_ATTR (PTE_PWT | PTE_PCD | PTE_PAT)
+
+/* One piece of work on the page tables of one domain. */
+struct pt_context {
+    struct domain *owner;        /* of the page tables; its mmu_lock is held */
+    struct domain *pages;        /* who must own what L1 entries map; NULL: anybody (grants) */
+    struct domain *caller;       /* whose I/O memory counts if pages is DOMID_IO */
+    uint64_t l1_forbidden;       /* entry bits that are refused */
+    uint64_t table_forbidden;
+    bool may_stop;               /* long work may end early with -ERESTART */
+    bool progressed;             /* something was finished in this call: it may stop now */
+    struct frame *unfinished;    /* released table in limbo, with a reference of ours: see pv_mmu_settle */
+};
+
+/* For work on owner's tables whose L1 entries map pages of `pages`. */
+void pt_context_init(struct pt_context *c, struct domain *owner, struct domain *pages);
+
+/* ---- entry.c: L1 entries ---- */
+
+/* The entry as it is stored: both guest modes run in ring 3, so all mappings carry US. */
+pte_t l1e_adjust(pte_t e);
+/* Takes the references that a present, adjusted entry needs. -EBUSY -EPERM -EINVAL -EACCES. */
+int l1e_acquire(const struct pt_context *c, pte_t e) must_check;
+void l1e_release(const struct pt_context *c, pte_t e);
+/*
+ * Replaces *slot of a validated L1 table by e. keep_ad: A and D of the old entry are kept.
+ * Errors change nothing: as l1e_acquire, and -EINVAL for forbidden bits.
+ */
+int l1e_change(const struct pt_context *c, pte_t *slot, pte_t e, bool keep_ad) must_check;
+/* As l1e_change, if *slot is still *expected, which the caller has read there: -EAGAIN, with *expected updated, if not. */
+int l1e_change_if(const struct pt_context *c, pte_t *slot, pte_t *expected, pte_t e) must_check;
+/* Moves what *from maps, references and all, to *to, whose entry goes. */
+void l1e_move(const struct pt_context *c, pte_t *to, pte_t *from);
+
+/* ---- table.c: tables of every level ---- */
+
+/*
+ * Takes a reference to f, owned by c->owner, as a page table; validates it if it is the first.
+ * Caller holds a general reference. -EINVAL and l1e_acquire's errors: not acceptable, nothing
+ * held; -ERESTART: stopped, call again.
+ */
+int pt_take(struct pt_context *c, struct frame *f, enum frame_type type) must_check;
+/* As pt_take by mfn; the general reference too. */
+int pt_get(struct pt_context *c, mfn_t mfn, enum frame_type type) must_check;
+/* Drops a type reference. -ERESTART: it is dropped, but releasing what the table held is not finished. */
+int pt_drop(struct pt_context *c, struct frame *f) must_check;
+/* Drops type and general reference; what is left to do goes to c->unfinished, which must be NULL. */
+void pt_put(struct pt_context *c, struct frame *f);
+/* Goes on undoing a table in limbo; 0 too if f is not in limbo. -ERESTART. */
+int pt_undo(struct pt_context *c, struct frame *f) must_check;
+/* Replaces *slot (entry `index`) of a validated table of level 2..4. */
+int pt_change(struct pt_context *c, enum frame_type level, pte_t *slot, pte_t e, bool keep_ad) must_check;
+/* The L1 slot that maps va under root; NULL if there is none. owner's mmu_lock is held. *table: the L1 table. */
+pte_t *pt_find_l1(mfn_t root, uint64_t va, mfn_t *table);
+
+/* ---- settle.c: work that one hypercall leaves to the next ---- */
+
+/* Keeps c->unfinished with v. Is there something? */
+bool pv_mmu_leave_unfinished(struct vcpu *v, struct pt_context *c);
+/* Finishes what v left; must be 0 before v starts other work. -ERESTART. No lock held. */
+int pv_mmu_settle(struct vcpu *v) must_check;
+
+/* ---- call.c: what mmu_update and mmuext_op have in common ---- */
+
+#define MMU_CALL_PREEMPTED 0x80000000u /* in the count: this is a continuation */
+
+struct mmu_call {
+    unsigned int nr;             /* hypercall */
+    unsigned int op_bytes;
+    uint64_t ops;                /* guest address of the first operation not yet done */
+    uint32_t left;               /* operations */
+    uint32_t done;               /* in all calls so far */
+    bool progressed;             /* some in this one */
+    uint64_t pdone;              /* guest address for `done`, or 0 */
+    uint32_t foreign;            /* foreigndom argument */
+};
+
+/* true: go on; false: return *result now. */
+bool mmu_call_begin(struct mmu_call *m, uint64_t count, long *result) must_check;
+static inline void mmu_call_advance(struct mmu_call *m, uint32_t n)
+{
+    m->ops += (uint64_t)n * m->op_bytes;
+    m->left -= n;
+    m->done += n;
+    m->progressed |= n != 0;
+}
+/* The hypercall's result, given why the loop ended (0: all done). */
+long mmu_call_end(struct mmu_call *m, int rc);
+/* Must the loop stop before the next operation? */
+bool mmu_call_must_stop(const struct mmu_call *m);
+/* The domain that a foreigndom argument names (its low half), referenced; NULL: -ESRCH. */
+struct domain *mmu_foreign_get(uint32_t foreign) must_check;
+void mmu_foreign_put(struct domain *d);
+/* May the caller do this to those? 0 or -EPERM. */
+int mmu_may_touch(const struct domain *tables, const struct domain *pages) must_check;
+/* CPUs that run the vCPUs of a guest's bitmap. -EFAULT. */
+int mmu_read_vcpu_mask(const struct domain *d, uint64_t bitmap_va, cpumask_t *out) must_check;
+/* An address a guest may invalidate. */
+static inline bool mmu_guest_va(uint64_t va) { return va < 0x0000800000000000ULL || va >= HV_VIRT_END; }
+/* May d flush caches, and map with other attributes than write-back? */
+static inline bool mmu_has_io(const struct domain *d)
+{
+    return read_once(d->iomem_allowed.nr_ranges) != 0 || read_once(d->arch.ioports_allowed.nr_ranges) != 0;
+}
+
+/* ---- update.c ---- */
+/* Writes one entry of whatever table, or word of whatever writable page, maddr is in. c->owner's mmu_lock is held; f is that frame. */
+int mmu_write_entry(struct pt_context *c, struct frame *f, uint64_t maddr, uint64_t value, bool keep_ad) must_check;
+
+/* ---- base.c ---- */
+/* MMUEXT_NEW_BASEPTR, MMUEXT_NEW_USER_BASEPTR for current. -ERESTART. */
+int pv_new_kernel_base(struct vcpu *v, mfn_t mfn) must_check;
+int pv_new_user_base(struct vcpu *v, mfn_t mfn) must_check;
+
+/* ---- descriptors.c ---- */
+/* A page that a vCPU of d shows in its LDT window loses a mapping: all of d's windows are emptied. d's mmu_lock is held. */
+void pv_ldt_drop_all(struct domain *d);
+/* #PF at cr2 in the GDT or LDT window. true: filled, or a fault was injected. */
+bool pv_window_fault(struct vcpu *v, struct trap_frame *regs, uint64_t cr2);
+/* MMUEXT_SET_LDT of current. 0 or -EINVAL. */
+int pv_set_ldt(struct vcpu *v, uint64_t base, unsigned int entries) must_check;
+
+/* ---- fault.c ---- */
+/* A guest kernel's write to a live L1 table. true: done or to be retried. */
+bool pv_emulate_pte_write(struct vcpu *v, struct trap_frame *regs, uint64_t cr2);
+
+static inline void mmu_lock(struct domain *d) { spin_lock(&d->arch.mmu_lock); }
+static inline void mmu_unlock(struct domain *d) { spin_unlock(&d->arch.mmu_lock); }
+
+#endif

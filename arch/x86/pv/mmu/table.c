@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Page tables of every level: one walker over 512 entries, one row of functions per kind of
+ * entry. Owns promotion (validation), demotion (release of what a table holds) and limbo, the
+ * state of a table whose promotion or demotion stopped in the middle (docs/pv-mmu.md, P3..P6).
+ * Lock: c->owner's mmu_lock everywhere.
+ */
+#include "mmu.h"
+#include <hv/errno.h>
+#include <hv/log.h>
+
+struct pt_level {
+    enum frame_type type;
+    /* Checks, adjusts and refers to what a present entry names. */
+    int (*acquire)(struct pt_context *c, const struct pt_level *l, pte_t *e);
+    /* -ERESTART: released, but what it named is in limbo now. */
+    int (*release)(struct pt_context *c, const struct pt_level *l, pte_t e);
+    /* Slots that are not the guest's: their content is never looked at. */
+    unsigned int reserved_first, reserved_end;
+    bool may_stop;
+};
+
+static int acquire_l1e(struct pt_context *c, const struct pt_level *l, pte_t *e);
+static int release_l1e(struct pt_context *c, const struct pt_level *l, pte_t e);
+static int acquire_table(struct pt_context *c, const struct pt_level *l, pte_t *e);
+static int release_table(struct pt_context *c, const struct pt_level *l, pte_t e);
+
+static const struct pt_level levels[] = {
+    [FRAME_L1] = { FRAME_L1, acquire_l1e, release_l1e, PT_ENTRIES, PT_ENTRIES, false },
+    [FRAME_L2] = { FRAME_L2, acquire_table, release_table, PT_ENTRIES, PT_ENTRIES, true },
+    [FRAME_L3] = { FRAME_L3, acquire_table, release_table, PT_ENTRIES, PT_ENTRIES, true },
+    [FRAME_L4] = { FRAME_L4, acquire_table, release_table, HV_FIRST_SLOT, HV_LAST_SLOT + 1, true },
+};
+
+static inline bool is_reserved(const struct pt_level *l, unsigned int i)
+{
+    return i - l->reserved_first < l->reserved_end - l->reserved_first;
+}
+
+/* ---- when to stop ---- */
+
+/* Another CPU waits for the lock: it cannot do anything else meanwhile. */
+static inline bool is_contended(const struct spinlock *l)
+{
+    return (uint16_t)(read_once(l->next) - read_once(l->serving)) > 1;
+}
+
+/* Each call gets at least one table done, so that continuations end. */
+static inline bool must_stop(const struct pt_context *c)
+{
+    return c->may_stop && c->progressed && (hypercall_preempt_check() || is_contended(&c->owner->arch.mmu_lock));
+}
+
+/* ---- entries ---- */
+
+static int acquire_l1e(struct pt_context *c, const struct pt_level *l, pte_t *e)
+{
+    const pte_t adjusted = l1e_adjust(*e);
+    int rc;
+
+    if (unlikely(*e & c->l1_forbidden))
+        return ERR(EINVAL);
+    rc = l1e_acquire(c, adjusted);
+    if (likely(rc == 0) && adjusted != *e)
+        *e = adjusted;
+    return rc;
+}
+
+static int release_l1e(struct pt_context *c, const struct pt_level *l, pte_t e)
+{
+    l1e_release(c, e);
+    return 0;
+}
+
+static inline pte_t table_adjust(pte_t e)
+{
+    return e | PTE_US;
+}
+
+static int acquire_table(struct pt_context *c, const struct pt_level *l, pte_t *e)
+{
+    int rc;
+
+    if (unlikely(*e & c->table_forbidden))
+        return ERR(EINVAL);
+    rc = pt_get(c, pte_mfn(*e), l->type - 1);
+    if (rc == 0)
+        *e = table_adjust(*e);
+    return rc;
+}
+
+static int release_table(struct pt_context *c, const struct pt_level *l, pte_t e)
+{
+    struct frame *f = frame_of(pte_mfn(e));
+    const int rc = pt_drop(c, f);
+
+    frame_put(f);
+    return rc;
+}
+
+/* ---- walking ---- */
+
+/* Takes what entries from nr_validated on name. The first refusal or stop ends it, with nr_validated there. */
+static int acquire_all(struct pt_context *c, struct frame *f, const struct pt_level *l)
+{
+    pte_t *table = frame_va(f);
+    int rc = 0;
+
+    for (unsigned int i = f->nr_validated; i < PT_ENTRIES; i++) {
+        if (!(table[i] & PTE_P) || is_reserved(l, i))
+            continue;
+        if (l->may_stop && must_stop(c))
+            rc = -XEN_ERESTART;
+        else
+            rc = l->acquire(c, l, &table[i]);
+        if (unlikely(rc != 0)) {
+            f->nr_validated = (uint16_t)i;
+            return rc;
+        }
+    }
+    f->nr_validated = PT_ENTRIES;
+    return 0;
+}
+
+/* The table that entry nr_validated names may have been left in limbo by an earlier call. */
+static int undo_interrupted(struct pt_context *c, const struct frame *f, const struct pt_level *l)
+{
+    const unsigned int i = f->nr_validated;
+    const pte_t *table = frame_va(f);
+    struct frame *child;
+    int rc;
+
+    if (l->type == FRAME_L1 || i >= PT_ENTRIES || !(table[i] & PTE_P) || is_reserved(l, i))
+        return 0;
+    child = frame_get_mfn(pte_mfn(table[i]), c->owner);
+    if (child == NULL)
+        return 0;
+    rc = frame_type_of(frame_type_info(child)) == l->type - 1 ? pt_undo(c, child) : 0;
+    frame_put(child);
+    return rc;
+}
+
+/* Releases what entries below nr_validated hold, from the top. */
+static int release_all(struct pt_context *c, struct frame *f, const struct pt_level *l)
+{
+    const pte_t *table = frame_va(f);
+    int rc = undo_interrupted(c, f, l);
+
+    while (rc == 0 && f->nr_validated > 0) {
+        const unsigned int i = f->nr_validated - 1u;
+        const bool holds = (table[i] & PTE_P) && !is_reserved(l, i);
+
+        if (holds && l->may_stop && must_stop(c))
+            return -XEN_ERESTART;
+        /* Order: an interrupted release has given the reference up. */
+        f->nr_validated = (uint16_t)i;
+        if (holds)
+            rc = l->release(c, l, table[i]);
+    }
+    return rc;
+}
+
+/* ---- limbo (P5): a reference of type and a general one that belong to nobody but the state itself ---- */
+
+static inline bool is_in_limbo(const struct frame *f)
+{
+    return (frame_type_info(f) & FRAME_PARTIAL) != 0;
+}
+
+/* f has one type reference, which passes to limbo; the caller keeps its general reference. */
+static void enter_limbo(struct frame *f)
+{
+    frame_type_flags(f, FRAME_PARTIAL, FRAME_VALIDATED);
+    __atomic_add_fetch(&f->refs, 1, __ATOMIC_SEQ_CST);
+}
+
+int pt_undo(struct pt_context *c, struct frame *f)
+{
+    int rc;
+
+    if (!is_in_limbo(f))
+        return 0;
+    rc = release_all(c, f, &levels[frame_type_of(frame_type_info(f))]);
+    c->progressed = true;
+    if (rc != 0)
+        return rc;
+    frame_type_end(f);
+    frame_put(f);
+    return 0;
+}
+
+/* ---- promotion and demotion ---- */
+
+/* f has one type reference, unvalidated. Ends with it validated, gone, or stopped (-ERESTART). */
+static int promote(struct pt_context *c, struct frame *f, const struct pt_level *l)
+{
+    int rc = f->partial_error ? -(int)f->partial_error : acquire_all(c, f, l);
+
+    if (rc == 0) {
+        if (l->type == FRAME_L4)
+            hv_install_slots(frame_va(f));
+        frame_type_publish(f);
+        return 0;
+    }
+    if (rc == -XEN_ERESTART)
+        return rc;
+    f->partial_error = (uint8_t)-rc;
+    if (release_all(c, f, l) != 0)
+        return -XEN_ERESTART;
+    frame_type_end(f);
+    return rc;
+}
+
+static int promote_fresh(struct pt_context *c, struct frame *f, const struct pt_level *l)
+{
+    int rc;
+
+    f->nr_validated = 0;
+    f->partial_error = 0;
+    rc = promote(c, f, l);
+    if (rc == -XEN_ERESTART)
+        enter_limbo(f);
+    return rc;
+}
+
+static int promote_from_limbo(struct pt_context *c, struct frame *f, const struct pt_level *l)
+{
+    const int rc = promote(c, f, l);
+
+    /* Limbo's type reference is the caller's now, or gone; its general one is too many. */
+    if (rc != -XEN_ERESTART)
+        frame_put(f);
+    return rc;
+}
+
+int pt_take(struct pt_context *c, struct frame *f, enum frame_type type)
+{
+    int rc;
+
+    if (unlikely(is_in_limbo(f))) {
+        if (frame_type_of(frame_type_info(f)) != type)
+            return ERR(EINVAL);
+        rc = promote_from_limbo(c, f, &levels[type]);
+    } else {
+        rc = frame_type_claim(f, type, c->owner);
+        if (rc <= 0)
+            return rc;
+        rc = promote_fresh(c, f, &levels[type]);
+    }
+    c->progressed = true;
+    return rc;
+}
+
+int pt_get(struct pt_context *c, mfn_t mfn, enum frame_type type)
+{
+    struct frame *f = frame_get_mfn(mfn, c->owner);
+    int rc;
+
+    if (unlikely(f == NULL))
+        return ERR(EINVAL);
+    rc = pt_take(c, f, type);
+    if (unlikely(rc != 0))
+        frame_put(f);
+    return rc;
+}
+
+int pt_drop(struct pt_context *c, struct frame *f)
+{
+    const struct pt_level *l = &levels[frame_type_of(frame_type_info(f))];
+    int rc;
+
+    if (frame_type_drop_unless_last(f))
+        return 0;
+    frame_type_flags(f, 0, FRAME_VALIDATED);
+    f->nr_validated = PT_ENTRIES;
+    f->partial_error = 0;
+    rc = release_all(c, f, l);
+    c->progressed = true;
+    if (rc != 0)
+        enter_limbo(f);
+    else
+        frame_type_end(f);
+    return rc;
+}
+
+void pt_put(struct pt_context *c, struct frame *f)
+{
+    ASSERT(c->unfinished == NULL);
+    if (pt_drop(c, f) == 0)
+        frame_put(f);
+    else
+        c->unfinished = f;
+}
+
+/* ---- one entry ---- */
+
+/* Changes of these bits of an entry need no new reference. */
+#define TABLE_HARMLESS (PTE_RW | PTE_US | PTE_A | PTE_D | PTE_AVL | PTE_NX | (0x7ffULL << 52))
+
+/* Order: as for L1 entries, gone from the table before the flush clock is read. */
+static void store(pte_t *slot, pte_t e, bool keep_ad)
+{
+    pte_t old = read_once(*slot);
+    const pte_t keep = keep_ad ? PTE_A | PTE_D : 0;
+
+    while (!__atomic_compare_exchange_n(slot, &old, e | (old & keep), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        ;
+}
+
+int pt_change(struct pt_context *c, enum frame_type level, pte_t *slot, pte_t e, bool keep_ad)
+{
+    const struct pt_level *l = &levels[level];
+    const pte_t old = read_once(*slot);
+    int rc;
+
+    if (unlikely(is_reserved(l, (unsigned int)((uintptr_t)slot / sizeof(pte_t)) % PT_ENTRIES)))
+        return ERR(EINVAL);
+    if (e & PTE_P) {
+        if (unlikely(e & c->table_forbidden))
+            return ERR(EINVAL);
+        e = table_adjust(e);
+        if ((old & PTE_P) && !((old ^ e) & ~TABLE_HARMLESS)) {
+            store(slot, e, keep_ad);
+            return 0;
+        }
+        rc = pt_get(c, pte_mfn(e), level - 1);
+        if (unlikely(rc != 0))
+            return rc;
+    }
+    store(slot, e, keep_ad);
+    if (old & PTE_P)
+        pt_put(c, frame_of(pte_mfn(old)));
+    return 0;
+}
+
+pte_t *pt_find_l1(mfn_t root, uint64_t va, mfn_t *table)
+{
+    mfn_t mfn = root;
+
+    if (unlikely(!mmu_guest_va(va)) || unlikely(mfn_is_invalid(root)))
+        return NULL;
+    for (unsigned int level = 4; level > 1; level--) {
+        const pte_t e = ((const pte_t *)mfn_va(mfn))[pt_index(va, level)];
+
+        if (unlikely(!(e & PTE_P)))
+            return NULL;
+        mfn = pte_mfn(e);
+    }
+    *table = mfn;
+    return (pte_t *)mfn_va(mfn) + pt_index(va, 1);
+}
