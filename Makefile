@@ -23,7 +23,7 @@ WARNINGS := -Wall -Wextra -Werror -Wconversion -Wno-sign-conversion -Wshadow -Ws
             -Wmissing-prototypes -Wundef -Wvla -Wno-unused-parameter -Wno-address-of-packed-member
 CPPFLAGS := -D__XEN_TOOLS__ -DHV_VERSION='"$(VERSION)"' $(if $(filter 1,$(DEBUG)),-DHV_DEBUG) \
             -Ihv/include -Iarch/x86/include -I$(BUILD)/include -I.
-CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-builtin-printf -fno-strict-aliasing -fno-common -fwrapv \
+CFLAGS := -include hv/include/hv/visibility.h -std=gnu17 -O2 -g -ffreestanding -fno-builtin-printf -fno-strict-aliasing -fno-common -fwrapv \
           -fPIE -fvisibility=hidden -fno-stack-protector -fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
           -fcf-protection=none -mno-red-zone -mgeneral-regs-only -mno-sse -m64 -ffunction-sections \
           -fno-delete-null-pointer-checks $(WARNINGS)

@@ -32,10 +32,11 @@ void hv_main(unsigned int protocol, uint32_t info_paddr)
     arch_init_platform();                    /* ACPI, interrupt controllers */
     sched_init();                            /* idle vCPU of this CPU */
     arch_init_time();                        /* clocks, timers */
+    console_init_input();                    /* serial input, now that interrupts and timers work */
     arch_init_smp();                         /* the other CPUs */
     domain_init();                           /* pseudo domains */
     arch_init_late();                        /* PCI, what needs domains */
     arch_start_dom0();                       /* builds the control domain */
-    console_end_vga();
+    console_end_boot();                      /* says so; input goes to dom0 */
     arch_finish_boot();                      /* start-up memory back; this CPU becomes idle */
 }

@@ -190,11 +190,12 @@ msg_nx:
     .asciz "Xen"
     .long PADDR(entry_pvh)
 
-    .section .bss.page_aligned, "aw", @nobits
-    .balign STACK_BYTES
+    .section .bss.boot_stack, "aw", @nobits   /* aligned by the linker script */
     .globl boot_stack
 boot_stack:
     .skip STACK_BYTES
+
+    .section .bss.page_aligned, "aw", @nobits
     .balign 4096
     .globl hv_l4
 hv_l4:
