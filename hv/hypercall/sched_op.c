@@ -72,7 +72,7 @@ static long op_poll(uint64_t arg)
 {
     struct vcpu *v = current;
     struct sched_poll op;
-    int pending, port;
+    int pending, port = -1;
 
     if (guest_read(&op, arg, sizeof(op)) != 0)
         return ERR(EFAULT);

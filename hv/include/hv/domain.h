@@ -21,6 +21,7 @@
 #include <hv/rangeset.h>
 #include <hv/sched.h>
 #include <hv/softirq.h>
+#include <xen/sched.h>
 #include <xen/xen.h>
 #include <arch/domain.h> /* struct arch_domain, struct arch_vcpu */
 
@@ -68,6 +69,7 @@ struct domain {
     int shutdown_code;              /* SHUTDOWN_* ; -1 none; may be latched before the shutdown */
     bool shutdown_notify;           /* atomic: shutdown_work is on its way and holds a reference */
     struct work shutdown_work;      /* tells whoever waits for the shutdown */
+    unsigned int kill_step;         /* domain_kill: steps that are done */
     struct work free_work;          /* frees the domain after its last reference */
     struct timer watchdog[2];       /* SCHEDOP_watchdog; watchdog_in_use under shutdown_lock */
     uint32_t watchdog_in_use;
