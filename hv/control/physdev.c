@@ -134,9 +134,12 @@ static int map_gsi(struct domain *d, struct physdev_map_pirq *a)
     if (a->index < 0 || (unsigned int)a->index >= nr_gsis)
         return ERR(EINVAL);
     unsigned int irq = pirq_to_irq(current->domain, (unsigned int)a->index);
-    if (irq == 0 && !current->domain->is_hardware)
+    if (irq == 0 && current->domain->is_hardware)
+        irq = (unsigned int)a->index;
+    /* ABI: GSI 0 is nobody's: -EPERM by the check of rights. A message interrupt has one owner. */
+    if ((irq == 0 && !current->domain->is_hardware) || irq >= nr_gsis)
         return ERR(EINVAL);
-    return map_irq(d, a, irq ? irq : (unsigned int)a->index, true);
+    return map_irq(d, a, irq, true);
 }
 
 static struct pci_address msi_address(const struct physdev_map_pirq *a)
