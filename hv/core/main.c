@@ -9,15 +9,15 @@
 
 static boot_code void say_hello(void)
 {
-    log_info("Zendo version %s (Xen 4.17 ABI) (%s) %s\n", HV_VERSION,
+    log_warn("Zendo version %s (Xen 4.17 ABI) (%s) %s\n", HV_VERSION,
 #ifdef HV_DEBUG
              "debug=y",
 #else
              "debug=n",
 #endif
              __VERSION__);
-    log_info("Bootloader: %s\n", boot_info.loader);
-    log_info("Command line: %s\n", boot_info.command_line);
+    log_warn("Bootloader: %s\n", boot_info.loader);
+    log_warn("Command line: %s\n", boot_info.command_line);
 }
 
 void hv_main(unsigned int protocol, uint32_t info_paddr)
