@@ -59,12 +59,10 @@ struct frame *frame_get_mfn(mfn_t mfn, const struct domain *d)
     return likely(frame_get(f, d)) ? f : NULL;
 }
 
-/* Nobody can reach the frame: its words may be written plainly. F7 needs the stamp. */
 static noinline void last_reference_gone(struct frame *f)
 {
-    ASSERT(frame_type_count(f->type_info) == 0);
-    f->tlb_stamp = tlb_clock_now();
-    f->type_info &= FRAME_DROPS_MASK;
+    /* A hypervisor page that was shown to a domain has a final type. */
+    ASSERT(frame_type_count(f->type_info) == 0 || (f->flags & FRAME_HYPERVISOR));
     domain_frame_freed(f);
 }
 
@@ -163,21 +161,6 @@ int frame_get_and_take(struct frame *f, const struct domain *d, enum frame_type 
     if (rc != 0)
         frame_put(f);
     return rc;
-}
-
-void frames_flush_stale(const struct frame *f, uint64_t nr)
-{
-    cpumask_t stale = { { 0 } };
-
-    for (uint64_t i = 0; i < nr; i++) {
-        cpumask_t cpus = cpu_online_mask;
-
-        tlb_filter(&cpus, f[i].tlb_stamp);
-        for (unsigned int w = 0; w < array_size(stale.bits); w++)
-            stale.bits[w] |= cpus.bits[w];
-    }
-    if (!cpumask_empty(&stale))
-        tlb_flush_mask(&stale, TLB_FLUSH_GLOBAL, 0);
 }
 
 /* ---- types with checked content ---- */

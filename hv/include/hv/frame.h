@@ -103,9 +103,6 @@ void frame_drop_type(struct frame *f);
 int frame_get_and_take(struct frame *f, const struct domain *d, enum frame_type type) must_check;
 static inline void frame_put_and_drop(struct frame *f) { frame_drop_type(f); frame_put(f); }
 
-/* F7: the allocator's duty before it gives frames that were freed to a domain. Interrupts enabled. */
-void frames_flush_stale(const struct frame *f, uint64_t nr);
-
 /*
  * For arch code that checks content (page tables, descriptor tables); the owner's mmu_lock is held.
  * claim: 0: counted, content is known to be good. 1: the only count, not validated: the caller
