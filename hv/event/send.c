@@ -33,10 +33,8 @@ static void wake_poller(struct domain *d, unsigned int id, evtchn_port_t n)
 
     if (v == NULL || (waits_for > 0 && (evtchn_port_t)waits_for != n))
         return;
-    if (atomic_bit_test_clear(d->events.poll_mask, id)) {
-        write_once(v->poll_port, 0);
+    if (atomic_bit_test_clear(d->events.poll_mask, id))
         vcpu_unblock(v);
-    }
 }
 
 /* Order: the port is marked pending (atomic) before the mask is read; vcpu_poll_begin sets it before the ports are looked at. */
