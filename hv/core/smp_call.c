@@ -17,7 +17,7 @@ struct outgoing_call {
 static DEFINE_PER_CPU(struct outgoing_call, outgoing);
 static DEFINE_PER_CPU(cpumask_t, callers);
 
-cpumask_t cpu_online_mask;
+cpumask_t cpu_online_mask = { { 1 } }; /* the boot CPU */
 unsigned int nr_cpu_ids = 1;
 
 static void wait_until_done(const struct outgoing_call *call)
