@@ -216,7 +216,6 @@ static void log_error_interrupt(void)
 
 void apic_init(void)
 {
-    cpumask_set(&cpu_online_mask, 0);
     choose_mode();
     pic_disable();
     apic_set_vector_handler(VECTOR_ERROR, log_error_interrupt);
