@@ -90,7 +90,7 @@ static uint64_t left_over(const uint64_t *ring, const uint8_t *data, size_t i, s
     return v;
 }
 
-uint32_t crc32(const void *data, size_t n, void *scratch)
+uint32_t crc32_of(const void *data, size_t n, void *scratch)
 {
     struct crc_scratch *s = scratch;
     const uint8_t *p = data;

@@ -35,7 +35,7 @@ static uint32_t le32(const uint8_t *p)
 
 static bool crc_fits(const uint8_t *p, size_t n, void *scratch)
 {
-    return crc32(p, n, scratch) == le32(p + n);
+    return crc32_of(p, n, scratch) == le32(p + n);
 }
 
 /* A number of 7 bits a byte (1.2). False: it does not end, or there is no more. */
@@ -93,7 +93,7 @@ static int check_data(struct reader *in, const uint8_t *data, size_t n, uint8_t 
         return 0;
     if (in->end - in->at < 4)
         return bad(why, "xz: the file is cut off");
-    if (crc32(data, n, scratch) != le32(in->at))
+    if (crc32_of(data, n, scratch) != le32(in->at))
         return bad(why, "xz: the data are damaged (checksum)");
     in->at += 4;
     return 0;

@@ -230,8 +230,13 @@ static bool try_clear_allocated(struct frame *f)
 
 void domain_frame_release(struct frame *f)
 {
-    if (try_clear_allocated(f))
-        frame_put(f);
+    const bool is_shared = f->flags & FRAME_HYPERVISOR;
+
+    if (!try_clear_allocated(f))
+        return;
+    if (is_shared)
+        frame_drop_type(f); /* frame_share's, which kept the type as it was */
+    frame_put(f);
 }
 
 /* Both the caller's reference and the allocation's, if there is no other: then nobody can get one any more. */
@@ -362,7 +367,7 @@ void frame_share(void *page, struct domain *d, bool writable)
         return;
     }
     d->nr_shared_pages++;
-    /* The count of one that never goes makes the type final. */
+    /* A type reference of ours makes the type final until domain_frame_release. */
     frame_become(d, f, sole_type(writable ? FRAME_WRITABLE : FRAME_SHARED), FRAME_HYPERVISOR);
     spin_unlock(&d->page_lock);
     m2p_set(frame_mfn(f), M2P_INVALID);

@@ -38,6 +38,11 @@ static struct heap_class {
 
 /* ---- pages ---- */
 
+static unsigned int order_for(size_t bytes)
+{
+    return bytes <= PAGE_SIZE ? 0 : 64u - PAGE_SHIFT - (unsigned int)__builtin_clzll(bytes - 1);
+}
+
 void *pages_alloc(unsigned int order, uint32_t alloc_flags)
 {
     struct frame *f = buddy_alloc(order, alloc_flags);
@@ -58,6 +63,34 @@ void pages_free(void *p, unsigned int order)
         f[i].flags &= (uint16_t)~FRAME_HYPERVISOR;
     }
     buddy_free(f, order);
+}
+
+/* Frees the pages [first, end) of a block in the largest pieces that their places allow. */
+static void free_pieces(char *p, uint64_t first, uint64_t end)
+{
+    while (first < end) {
+        unsigned int order = first ? (unsigned int)__builtin_ctzll(first) : MAX_ORDER;
+
+        while (first + (1ULL << order) > end)
+            order--;
+        pages_free(p + first * PAGE_SIZE, order);
+        first += 1ULL << order;
+    }
+}
+
+void *pages_alloc_bytes(size_t n, uint32_t alloc_flags)
+{
+    const unsigned int order = order_for(n);
+    char *p = order > MAX_ORDER ? NULL : pages_alloc(order, alloc_flags);
+
+    if (p != NULL)
+        free_pieces(p, (n + PAGE_SIZE - 1) >> PAGE_SHIFT, 1ULL << order);
+    return p;
+}
+
+void pages_free_bytes(void *p, size_t n)
+{
+    free_pieces(p, 0, (n + PAGE_SIZE - 1) >> PAGE_SHIFT);
 }
 
 /* ---- pages of small objects; the class's lock is held ---- */
@@ -157,11 +190,6 @@ static void *small_alloc(unsigned int class)
     object = object_take(c);
     spin_unlock(&c->lock);
     return object;
-}
-
-static unsigned int order_for(size_t bytes)
-{
-    return bytes <= PAGE_SIZE ? 0 : 64u - PAGE_SHIFT - (unsigned int)__builtin_clzll(bytes - 1);
 }
 
 static void *large_alloc(size_t size, size_t align, uint32_t alloc_flags)

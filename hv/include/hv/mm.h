@@ -40,6 +40,9 @@ extern uint64_t max_mfn;        /* highest RAM frame + 1 */
 /* Hypervisor heap. Page-granular memory is in the direct map. NULL when out of memory. */
 void *pages_alloc(unsigned int order, uint32_t alloc_flags) must_check;
 void pages_free(void *p, unsigned int order);
+/* Contiguous pages for n bytes without rounding up to a power of two; only for large buffers at boot. */
+void *pages_alloc_bytes(size_t n, uint32_t alloc_flags) must_check;
+void pages_free_bytes(void *p, size_t n);
 void *heap_alloc(size_t size, size_t align) must_check;
 void *heap_zalloc(size_t size, size_t align) must_check;
 void heap_free(void *p); /* NULL is allowed */

@@ -19,7 +19,7 @@ int xz_decode(const void *in, size_t in_bytes, void *out, size_t *out_bytes, voi
 
 #define CRC32_SCRATCH_BYTES (34u << 10)
 /* CRC32 as in IEEE 802.3. scratch: CRC32_SCRATCH_BYTES, aligned to 8. */
-uint32_t crc32(const void *data, size_t n, void *scratch);
+uint32_t crc32_of(const void *data, size_t n, void *scratch);
 
 /* ---- for xz.c: its two filters ---- */
 
