@@ -74,19 +74,28 @@ void domain_set_shutdown_code(struct domain *d, int code)
     spin_unlock(&d->shutdown_lock);
 }
 
-void domain_resume(struct domain *d)
+/* shutdown_lock held. */
+static void restart_vcpus(struct domain *d)
 {
     struct vcpu *v;
 
-    domain_pause(d);
-    spin_lock(&d->shutdown_lock);
-    d->is_shutting_down = d->is_shut_down = false;
-    d->shutdown_code = -1;
     for_each_vcpu(d, v) {
-        if (v->paused_for_shutdown)
-            vcpu_unpause(v);
+        const bool was_stopped = v->paused_for_shutdown;
+
         v->paused_for_shutdown = false;
+        if (was_stopped)
+            vcpu_unpause(v);
     }
+}
+
+void domain_resume(struct domain *d)
+{
+    domain_pause(d); /* none runs before all may */
+    spin_lock(&d->shutdown_lock);
+    d->shutdown_code = -1;
+    d->is_shut_down = false;
+    d->is_shutting_down = false;
+    restart_vcpus(d);
     spin_unlock(&d->shutdown_lock);
     domain_unpause(d);
 }

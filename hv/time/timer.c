@@ -185,7 +185,10 @@ static void timer_softirq(void)
 
 void timer_init_cpu(unsigned int cpu)
 {
-    spin_init(&per_cpu(timer_cpu, cpu).lock, RANK_TIMER);
+    struct timer_cpu *c = &per_cpu(timer_cpu, cpu);
+
+    spin_init(&c->lock, RANK_TIMER);
+    c->queue.first = NULL;
 }
 
 void timer_subsystem_init(void)
