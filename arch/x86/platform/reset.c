@@ -133,16 +133,19 @@ static void reset_by(char how)
     }
 }
 
-static void wait_for_reader(unsigned int delay_ms)
+/* The last characters are still in the UART's buffer when the log call returns. */
+#define LOG_DRAIN_MS 5u
+
+static void wait_ms(unsigned int ms)
 {
-    for (unsigned int i = 0; i < delay_ms; i++)
+    for (unsigned int i = 0; i < ms; i++)
         wait_us(1000);
 }
 
 void machine_restart(unsigned int delay_ms)
 {
     irq_disable();
-    wait_for_reader(delay_ms);
+    wait_ms(max(delay_ms, LOG_DRAIN_MS));
     if (method == 'n')
         machine_halt();
     smp_stop_others();
@@ -180,6 +183,7 @@ static void power_off(uint16_t a, uint16_t b)
     log_info("Entering ACPI S5 state\n");
     console_force_sync();
     irq_disable();
+    wait_ms(LOG_DRAIN_MS);
     smp_stop_others();
     write_pm1((uint16_t)(a & ~PM1_SLEEP_ENABLE), (uint16_t)(b & ~PM1_SLEEP_ENABLE));
     write_pm1((uint16_t)(a | PM1_SLEEP_ENABLE), (uint16_t)(b | PM1_SLEEP_ENABLE));
