@@ -2,10 +2,12 @@
 /* x86's steps of hv_main(). */
 #include "protocol.h"
 #include <arch/cpu.h>
+#include <arch/cpu_policy.h>
 #include <arch/cpu_window.h>
 #include <arch/paging.h>
 #include <arch/platform.h>
 #include <arch/pv.h>
+#include <arch/time.h>
 #include <hv/boot.h>
 #include <hv/domain.h>
 #include <hv/log.h>
@@ -19,8 +21,8 @@ boot_code void arch_boot_collect(unsigned int protocol, uint32_t info_paddr)
 boot_code void arch_init_cpu(void)
 {
     cpu_features_init();
+    cpu_policy_init();
     trap_init();
-    trap_load_idt();
 }
 
 static boot_code void log_memory(void)
@@ -59,11 +61,13 @@ boot_code void arch_init_platform(void)
 boot_code void arch_init_time(void)
 {
     arch_time_init();
+    irq_enable();
 }
 
 boot_code void arch_init_smp(void)
 {
     smp_boot_all();
+    arch_time_check_cpus();
 }
 
 boot_code void arch_init_late(void)
