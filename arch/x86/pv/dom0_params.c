@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Options for dom0, as stock Xen's:
+ *   dom0_mem=[<size>][,min:<size>][,max:<size>]   a negative size: what is free less that much;
+ *                                                 without: all but 1/16, at most 128 MiB, is dom0's
+ *   dom0_max_vcpus=<n> | <min>-<max> | <min>- | -<max>
+ *   dom0_vcpus_pin                                 vCPU n stays on CPU n
+ */
+#include "dom0.h"
+#include <hv/errno.h>
+#include <hv/lib.h>
+#include <hv/log.h>
+#include <hv/param.h>
+
+struct amount { bool is_set, is_negative; uint64_t pages; };
+
+static boot_data struct amount wanted, at_least, at_most;
+static boot_data unsigned int min_vcpus = 1, max_vcpus = MAX_VCPUS_PER_DOMAIN;
+static boot_data bool vcpus_are_set;
+static bool pin_vcpus;
+
+/* Reads one size; returns what follows it, NULL if there is none. */
+static boot_code const char *parse_amount(const char *s, struct amount *a)
+{
+    const char *end = s;
+
+    a->is_negative = *s == '-';
+    if (a->is_negative)
+        s++;
+    a->pages = param_parse_size(s, &end) >> PAGE_SHIFT;
+    a->is_set = true;
+    return end == s ? NULL : end;
+}
+
+static boot_code int parse_mem(const char *s)
+{
+    while (s != NULL && *s != '\0') {
+        if (strncmp(s, "min:", 4) == 0)
+            s = parse_amount(s + 4, &at_least);
+        else if (strncmp(s, "max:", 4) == 0)
+            s = parse_amount(s + 4, &at_most);
+        else
+            s = parse_amount(s, &wanted);
+        if (s != NULL && *s == ',')
+            s++;
+        else if (s != NULL && *s != '\0')
+            return ERR(EINVAL);
+    }
+    return s ? 0 : ERR(EINVAL);
+}
+
+static boot_code int parse_max_vcpus(const char *s)
+{
+    const char *end = s;
+
+    vcpus_are_set = true;
+    if (*s != '-') {
+        min_vcpus = max_vcpus = (unsigned int)min(parse_u64(s, &end, 0), (uint64_t)MAX_VCPUS_PER_DOMAIN);
+        if (end == s || min_vcpus == 0)
+            return ERR(EINVAL);
+    }
+    if (*end == '-') {
+        s = ++end;
+        max_vcpus = *s ? (unsigned int)min(parse_u64(s, &end, 0), (uint64_t)MAX_VCPUS_PER_DOMAIN) : MAX_VCPUS_PER_DOMAIN;
+    }
+    return *end == '\0' && max_vcpus >= min_vcpus ? 0 : ERR(EINVAL);
+}
+
+BOOT_PARAM_CUSTOM(dom0_mem, "dom0_mem", parse_mem);
+BOOT_PARAM_CUSTOM(dom0_max_vcpus, "dom0_max_vcpus", parse_max_vcpus);
+BOOT_PARAM_BOOL(dom0_vcpus_pin, "dom0_vcpus_pin", pin_vcpus);
+
+static boot_code uint64_t resolve(const struct amount *a, uint64_t available)
+{
+    if (!a->is_negative)
+        return a->pages;
+    return a->pages < available ? available - a->pages : 0;
+}
+
+boot_code uint64_t dom0_param_pages(uint64_t available)
+{
+    const struct amount usual = { true, true, min(available / 16, (128ULL << 20) >> PAGE_SHIFT) };
+    uint64_t n = resolve(wanted.is_set && wanted.pages != 0 ? &wanted : &usual, available);
+
+    if (at_least.is_set)
+        n = max(n, resolve(&at_least, available));
+    if (at_most.is_set)
+        n = min(n, resolve(&at_most, available));
+    return min(n, available);
+}
+
+boot_code uint64_t dom0_param_max_pages(void)
+{
+    return at_most.is_set && !at_most.is_negative ? min(at_most.pages, (uint64_t)UINT32_MAX) : UINT32_MAX;
+}
+
+boot_code unsigned int dom0_param_vcpus(unsigned int nr_cpus)
+{
+    const unsigned int n = min(max(nr_cpus, min_vcpus), max_vcpus);
+
+    return vcpus_are_set ? n : min(nr_cpus, MAX_VCPUS_PER_DOMAIN);
+}
+
+boot_code bool dom0_param_pin_vcpus(void)
+{
+    return pin_vcpus;
+}
