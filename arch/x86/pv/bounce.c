@@ -27,7 +27,7 @@ void pv_toggle_mode(struct vcpu *v)
     __asm__ volatile("swapgs" ::: "memory");
     v->arch.in_kernel = !v->arch.in_kernel;
     pv_mmu_update_cr3(v);
-    pv_mmu_load(v);
+    pv_mmu_switch_mode(v);
 }
 
 /* Trust: va is the guest's stack pointer less the frame; checked for range here, for presence by the CPU. */

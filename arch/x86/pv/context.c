@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A PV vCPU's state as a whole: made, reset, switched in and out, and converted from and to
+ * A PV vCPU's state as a whole: reset, switched in and out, and converted from and to
  * struct vcpu_guest_context (xen/arch-x86/xen.h). Page tables and descriptor tables are mmu/'s.
  * Context: v is paused, or is being switched on this CPU.
  */
@@ -9,6 +9,7 @@
 #include <hv/errno.h>
 #include <hv/guest_access.h>
 #include <hv/lib.h>
+#include <hv/log.h>
 #include <hv/percpu.h>
 
 #define NR_TRAPS 256u
@@ -19,6 +20,9 @@
 /* CR4 bits that a guest chooses for itself, and those of ours that it may see. */
 #define CR4_GUEST_CHOICE  (CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_OSXSAVE)
 #define CR4_GUEST_VISIBLE (CR4_PAE | CR4_PGE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_PCE)
+
+#define MSR_MISC_FEATURES_ENABLES 0x140u
+static DEFINE_PER_CPU(bool, cpuid_faulting_on);
 
 uint64_t pv_guest_cr4(const struct vcpu *v, uint64_t cr4)
 {
@@ -43,7 +47,7 @@ uint64_t pv_real_cr4(const struct vcpu *v, uint64_t cr4)
     return cr4 & ~(uint64_t)CR4_TSD;
 }
 
-/* ---- life ---- */
+/* ---- reset ---- */
 
 static void reset_registers(struct vcpu *v)
 {
@@ -69,45 +73,16 @@ static void reset_registers(struct vcpu *v)
     v->arch.mcg_status = 0;
 }
 
-int pv_vcpu_init(struct vcpu *v)
-{
-    v->arch.trap_table = heap_new_array(struct pv_trap_entry, NR_TRAPS);
-    if (v->arch.trap_table == NULL)
-        return ERR(ENOMEM);
-    int rc = pv_fpu_init(v);
-    if (rc) {
-        pv_vcpu_fini(v);
-        return rc;
-    }
-    v->arch.cr3_kernel = v->arch.cr3_user = MFN_INVALID;
-    v->arch.dirty_cpu = ~0u;
-    reset_registers(v);
-    v->arch.cr4 = read_cr4() & CR4_GUEST_VISIBLE;
-    return 0;
-}
-
-void pv_vcpu_fini(struct vcpu *v)
-{
-    pv_fpu_fini(v);
-    heap_free(v->arch.trap_table);
-    v->arch.trap_table = NULL;
-}
-
-void pv_vcpu_reset(struct vcpu *v)
-{
-    reset_registers(v);
-    pv_fpu_reset(v);
-    v->arch.cr4 = read_cr4() & CR4_GUEST_VISIBLE;
-    v->arch.ldt_base = 0;
-    v->arch.ldt_entries = 0;
-}
-
 void arch_vcpu_reset(struct vcpu *v)
 {
     pv_drop_gdt(v);
     while (pv_drop_base_pointers(v) == -XEN_ERESTART)
         ;
-    pv_vcpu_reset(v);
+    reset_registers(v);
+    pv_fpu_reset(v);
+    v->arch.cr4 = read_cr4() & CR4_GUEST_VISIBLE;
+    v->arch.ldt_base = 0;
+    v->arch.ldt_entries = 0;
 }
 
 /* ---- context switch ---- */
@@ -119,10 +94,21 @@ void pv_save_state(struct vcpu *v)
     pv_fpu_save(v);
 }
 
+/* CPUID of ring 3 faults from the first PV guest on: only policies are seen (SDM3 table 2-2, MISC_FEATURES_ENABLES). */
+static void enable_cpuid_faulting(void)
+{
+    if (likely(!cpu_features.cpuid_faulting || this_cpu(cpuid_faulting_on)))
+        return;
+    this_cpu(cpuid_faulting_on) = true;
+    if (wrmsr_safe(MSR_MISC_FEATURES_ENABLES, 1) != 0)
+        log_warn("CPU%u: CPUID faulting cannot be switched on\n", this_cpu_id());
+}
+
 void pv_restore_state(struct vcpu *v)
 {
     const uint64_t cr4 = read_cr4(), wanted = pv_real_cr4(v, cr4);
 
+    enable_cpuid_faulting();
     if (cr4 != wanted)
         write_cr4(wanted);
     pv_fpu_lazy_restore(v);
@@ -252,10 +238,6 @@ static void set_state(struct vcpu *v, const struct vcpu_guest_context *c)
     v->arch.in_kernel = (c->flags & VGCF_in_kernel) != 0;
 }
 
-#define VM_ASSIST_VALID ((1ULL << VMASST_TYPE_4gb_segments) | (1ULL << VMASST_TYPE_4gb_segments_notify) | \
-    (1ULL << VMASST_TYPE_writable_pagetables) | (1ULL << VMASST_TYPE_pae_extended_cr3) |                   \
-    (1ULL << VMASST_TYPE_architectural_iopl) | (1ULL << VMASST_TYPE_runstate_update_flag) | (1ULL << VMASST_TYPE_m2p_strict))
-
 int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     int rc;
@@ -272,7 +254,7 @@ int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
         if (rc)
             return rc;
         if (v->id == 0)
-            v->domain->vm_assist = c->vm_assist & VM_ASSIST_VALID;
+            v->domain->vm_assist = c->vm_assist & vm_assist_valid(v->domain);
     }
     set_state(v, c);
     pv_mmu_update_cr3(v);

@@ -34,6 +34,10 @@ void arch_hypercall_rewind(uint64_t nr, const uint64_t args[5]);
 /* Where the guest's hypercall page stubs are written (one page). */
 void arch_hypercall_page_fill(void *page);
 
+/* VMASST_TYPE_* bits that d may set (hypercall/vm_assist.c). */
+struct domain;
+uint64_t vm_assist_valid(const struct domain *d);
+
 /* Every handler, declared from the table. */
 #define HYPERCALL(nr, name, nargs, who) long hc_##name(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 #include "../../../abi/hypercalls.def"

@@ -18,6 +18,7 @@ struct arch_domain {
     struct pirq_domain *pirqs;
     struct cpu_policy *cpu_policy;      /* what CPUID and MSRs the domain sees */
     bool cpuid_faulting;
+    bool msr_relaxed;                   /* XEN_X86_MSR_RELAXED of createdomain */
 
     /* Memory */
     struct spinlock mmu_lock;           /* RANK_PV_MMU: serialises page-table promotion and updates */
