@@ -38,12 +38,13 @@ static void arrange_next_decision(struct cpu_sched *c, struct vcpu *next, unsign
     const bool others = sched_policy->nr_queued(cpu) != 0;
 
     sched_note_crowd(cpu, others);
-    if (others)
-        timer_set(&c->slice, now + sched_policy->slice(cpu));
-    else
+    sched_note_idle(cpu, next->is_idle);
+    if (likely(!others)) {
         timer_stop(&c->slice);
-    if (next->is_idle)
-        sched_note_idle(cpu);
+        return;
+    }
+    timer_set(&c->slice, now + sched_policy->slice(cpu));
+    sched_offer_waiting(cpu);
 }
 
 /* Lock held. */
@@ -147,15 +148,19 @@ static void slice_over(void *arg)
 
 /* ---- idle ---- */
 
-/* Order: the idle bit is set before other queues are looked at; who queues looks for idle CPUs after. */
+/* A CPU that starts has not come here by schedule(), which keeps the bit otherwise. */
 static void begin_idling(unsigned int cpu)
 {
     struct cpu_sched *c = &this_cpu(cpu_sched);
     const uint64_t flags = spin_lock_irqsave(&c->lock);
 
-    if (sched_policy->nr_queued(cpu) == 0)
-        sched_note_idle(cpu);
+    sched_note_idle(cpu, sched_policy->nr_queued(cpu) == 0);
     spin_unlock_irqrestore(&c->lock, flags);
+}
+
+/* Order: the idle bit is set before other queues are looked at; who queues looks for idle CPUs after. */
+static void look_for_work(unsigned int cpu)
+{
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (sched_may_pull(cpu) && sched_pull(cpu))
         softirq_raise(SOFTIRQ_SCHEDULE);
@@ -163,9 +168,12 @@ static void begin_idling(unsigned int cpu)
 
 void idle_loop(void)
 {
-    begin_idling(this_cpu_id());
+    const unsigned int cpu = this_cpu_id();
+
+    begin_idling(cpu);
     for (;;) {
         softirq_run();
+        look_for_work(cpu);
         irq_disable();
         if (!softirq_pending())
             arch_idle();

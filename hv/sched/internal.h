@@ -38,11 +38,13 @@ void sched_charge_current(struct cpu_sched *c, uint64_t now);
 /* Queues v on its CPU, which may then decide anew. Lock held; v is runnable and not queued. */
 void sched_enqueue_locked(struct cpu_sched *c, struct vcpu *v, uint64_t now);
 void sched_dequeue_locked(struct vcpu *v);
-/* Sets or clears this CPU's bit in sched_crowded_cpus. Lock held. */
+/* Sets or clears the CPU's bit in sched_crowded_cpus, sched_idle_cpus. Lock held. */
 void sched_note_crowd(unsigned int cpu, bool crowded);
-void sched_note_idle(unsigned int cpu);
+void sched_note_idle(unsigned int cpu, bool idle);
 /* Makes an idle CPU that v may use look for work. */
 void sched_tickle_idle(const struct vcpu *v);
+/* The same for whoever waits on cpu. Its lock held. */
+void sched_offer_waiting(unsigned int cpu);
 /* Takes one waiting vCPU over from another CPU's queue. No lock held. */
 bool sched_pull(unsigned int cpu);
 bool sched_may_pull(unsigned int cpu);

@@ -119,15 +119,16 @@ static bool fair_preempts(const struct vcpu *waking, const struct vcpu *running)
 }
 
 /* A bounded look: a longer one would hold two locks for long. */
-static struct vcpu *fair_steal_candidate(unsigned int from, unsigned int to)
+static struct vcpu *fair_steal_candidate(unsigned int from, const cpumask_t *to)
 {
     struct fair_queue *q = &per_cpu(fair_queue, from);
     struct list *l = q->waiting.next;
 
     for (unsigned int looks = 0; l != &q->waiting && looks < STEAL_LOOKS; looks++, l = l->next) {
         struct vcpu *v = at(l);
+        const cpumask_t able = cpumask_and(to, &v->sched.hard_affinity);
 
-        if (!v->sched.running && cpumask_test(&v->sched.hard_affinity, to))
+        if (!v->sched.running && !cpumask_empty(&able))
             return v;
     }
     return NULL;

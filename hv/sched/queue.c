@@ -50,21 +50,41 @@ void sched_note_crowd(unsigned int cpu, bool crowded)
         cpumask_atomic_clear(&sched_crowded_cpus, cpu);
 }
 
-void sched_note_idle(unsigned int cpu)
+void sched_note_idle(unsigned int cpu, bool idle)
 {
-    if (!cpumask_test(&sched_idle_cpus, cpu))
+    if (cpumask_test(&sched_idle_cpus, cpu) == idle)
+        return;
+    if (idle)
         cpumask_atomic_set(&sched_idle_cpus, cpu);
+    else
+        cpumask_atomic_clear(&sched_idle_cpus, cpu);
 }
 
+/* The bit goes with the tickle, so that the next one reaches another CPU; who finds nothing sets it again. */
 void sched_tickle_idle(const struct vcpu *v)
 {
     cpumask_t able;
+    unsigned int cpu;
 
     if (cpumask_empty(&sched_idle_cpus))
         return;
     able = cpumask_and(&sched_idle_cpus, &v->sched.hard_affinity);
-    if (!cpumask_empty(&able))
-        softirq_raise_on(cpumask_first(&able), SOFTIRQ_SCHEDULE);
+    if (cpumask_empty(&able))
+        return;
+    cpu = cpumask_first(&able);
+    cpumask_atomic_clear(&sched_idle_cpus, cpu);
+    softirq_raise_on(cpu, SOFTIRQ_SCHEDULE);
+}
+
+void sched_offer_waiting(unsigned int cpu)
+{
+    struct vcpu *v;
+
+    if (cpumask_empty(&sched_idle_cpus))
+        return;
+    v = sched_policy->steal_candidate(cpu, &sched_idle_cpus);
+    if (v != NULL)
+        sched_tickle_idle(v);
 }
 
 /* v waits for current_vcpu: it is preempted now, or when its slice is over, or an idle CPU comes for v. */
@@ -73,7 +93,6 @@ static void contend(struct cpu_sched *c, struct vcpu *v, uint64_t now)
     const unsigned int cpu = v->sched.cpu;
 
     sched_note_crowd(cpu, true);
-    sched_charge_current(c, now);
     if (sched_policy->preempts(v, c->current_vcpu))
         softirq_raise_on(cpu, SOFTIRQ_SCHEDULE);
     else if (!timer_is_active(&c->slice))
@@ -86,13 +105,15 @@ void sched_enqueue_locked(struct cpu_sched *c, struct vcpu *v, uint64_t now)
 {
     const unsigned int cpu = v->sched.cpu;
 
+    /* Order: what the current one has run counts before v takes its place in the queue. */
+    sched_charge_current(c, now);
     sched_policy->enqueue(cpu, v);
     v->sched.queued = true;
     if (!c->current_vcpu->is_idle) {
         contend(c, v, now);
         return;
     }
-    cpumask_atomic_clear(&sched_idle_cpus, cpu);
+    sched_note_idle(cpu, false);
     sched_note_crowd(cpu, sched_policy->nr_queued(cpu) > 1);
     softirq_raise_on(cpu, SOFTIRQ_SCHEDULE);
 }
@@ -115,7 +136,8 @@ bool sched_may_pull(unsigned int cpu)
 /* Both locks held. */
 static bool take_one(unsigned int from, unsigned int to)
 {
-    struct vcpu *v = sched_policy->steal_candidate(from, to);
+    const cpumask_t taker = cpumask_of(to);
+    struct vcpu *v = sched_policy->steal_candidate(from, &taker);
 
     if (v == NULL)
         return false;

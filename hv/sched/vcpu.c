@@ -81,6 +81,8 @@ static void obey_affinity(struct vcpu *v)
 
     if (banished && v->sched.queued)
         sched_dequeue_locked(v);
+    else if (v->sched.queued)
+        sched_tickle_idle(v);
     if (banished && c->current_vcpu == v)
         softirq_raise_on(v->sched.cpu, SOFTIRQ_SCHEDULE);
     spin_unlock_irqrestore(&c->lock, flags);

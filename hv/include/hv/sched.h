@@ -115,8 +115,8 @@ struct sched_policy {
     /* v ran on cpu for ran_ns. */
     void (*charge)(unsigned int cpu, struct vcpu *v, uint64_t ran_ns);
     bool (*preempts)(const struct vcpu *waking, const struct vcpu *running);
-    /* A queued vCPU of `from` that may run on `to` and is on no CPU, for `to` to take; NULL if there is none. */
-    struct vcpu *(*steal_candidate)(unsigned int from, unsigned int to);
+    /* A queued vCPU of `from` that is on no CPU and may run on one of `to`, for that one to take; NULL if there is none. */
+    struct vcpu *(*steal_candidate)(unsigned int from, const cpumask_t *to);
     /* v, not queued, moves. Both locks held. */
     void (*moved)(struct vcpu *v, unsigned int from, unsigned int to);
 };
