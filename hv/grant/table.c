@@ -223,7 +223,9 @@ int grant_domain_init(struct domain *d, unsigned int max_frames, unsigned int ma
         max_maptrack = max_maptrack_limit;
     if (max_frames > max(max_frames_limit, 1u) || max_maptrack > max_maptrack_limit)
         return ERR(EINVAL);
-    if (max_version == 0 || max_version > max_version_limit)
+    if (max_version == 0)
+        max_version = max_version_limit;
+    if (max_version > max_version_limit)
         return ERR(EINVAL);
     t = heap_new(struct grant_table);
     if (t == NULL)

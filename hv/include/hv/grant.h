@@ -12,8 +12,8 @@ struct grant_table; /* private to grant/ */
 /* Registers the debug key. Boot. */
 void grant_init(void);
 /*
- * Limits 0 or negative (as int): the system's (gnttab_max_frames=, gnttab_max_maptrack_frames=).
- * -EINVAL: above those, or max_version 0 or above grant_version_limit(). -ENOMEM.
+ * Limits 0 or negative (as int): the system's (gnttab_max_frames=, gnttab_max_maptrack_frames=);
+ * max_version 0: grant_version_limit() (createdomain refuses 0 itself). -EINVAL: above those. -ENOMEM.
  */
 int grant_domain_init(struct domain *d, unsigned int max_frames, unsigned int max_maptrack, unsigned int max_version) must_check;
 /* Highest table version that domains may be given (gnttab=max-ver:). */
