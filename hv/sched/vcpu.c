@@ -3,6 +3,7 @@
 #include "internal.h"
 
 #include <hv/errno.h>
+#include <hv/lib.h>
 #include <hv/log.h>
 #include <hv/param.h>
 
@@ -10,6 +11,13 @@
 
 static bool opt_dom0_vcpus_pin;
 BOOT_PARAM_BOOL(dom0_vcpus_pin, "dom0_vcpus_pin", opt_dom0_vcpus_pin);
+
+/* The one policy there is. */
+static boot_code int parse_sched(const char *name)
+{
+    return strcmp(name, sched_policy->name) == 0 ? 0 : ERR(EINVAL);
+}
+BOOT_PARAM_CUSTOM(sched, "sched", parse_sched);
 
 /* Spreads vCPUs: each new one begins on the next CPU. */
 static unsigned int next_home(void)

@@ -211,6 +211,8 @@ static bool count_control_pause(struct domain *d, int step)
 
 int domain_pause_by_control(struct domain *d)
 {
+    if (d == current->domain)
+        return ERR(EINVAL);
     if (!count_control_pause(d, 1))
         return ERR(EOVERFLOW);
     domain_pause(d);

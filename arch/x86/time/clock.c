@@ -242,6 +242,7 @@ boot_code void arch_time_check_cpus(void)
 {
     struct warp_test w = { .lock = SPINLOCK_INIT(RANK_LEAF), .ticks = tsc_hz >> WARP_TEST_TICKS_SHIFT };
 
+    time_wallclock_sample();
     if (!tsc_is_stable || cpumask_weight(&cpu_online_mask) < 2)
         return;
     smp_call(&cpu_online_mask, warp_test_cpu, &w, true);

@@ -60,7 +60,7 @@ void vcpu_unpause(struct vcpu *v);
 void domain_pause(struct domain *d);       /* waits */
 void domain_pause_nosync(struct domain *d);
 void domain_unpause(struct domain *d);
-/* The toolstack's own count (xl pause), at most 255. 0 or -EOVERFLOW; unpause: -EINVAL if not paused. */
+/* The toolstack's own count (xl pause), at most 255. 0; -EOVERFLOW; -EINVAL: d is current's; unpause: -EINVAL if not paused. */
 int domain_pause_by_control(struct domain *d) must_check;
 int domain_unpause_by_control(struct domain *d) must_check;
 
