@@ -124,23 +124,37 @@ int pv_drop_base_pointers(struct vcpu *v)
 /*
  * Without the lock: another vCPU may take tables away meanwhile, and their frames may become
  * something else. Every frame number is checked before it is followed, and the result is only a
- * hint, which whoever uses it checks by taking references.
+ * hint, which whoever uses it checks by taking references. *rights: bits that all levels have.
  */
-pte_t pv_guest_l1e(struct vcpu *v, uint64_t va)
+static pte_t walk(mfn_t root, uint64_t va, uint64_t *rights)
 {
-    mfn_t mfn = v->arch.cr3_kernel;
-    pte_t e;
+    mfn_t mfn = root;
 
-    if (!mmu_guest_va(va) || mfn_is_invalid(mfn))
-        return 0;
-    for (unsigned int level = 4;; level--) {
-        e = read_once(((const pte_t *)mfn_va(mfn))[pt_index(va, level)]);
-        if (!(e & PTE_P))
+    *rights = ~0ULL;
+    for (unsigned int level = 4; mfn_is_valid(mfn); level--) {
+        const pte_t e = read_once(((const pte_t *)mfn_va(mfn))[pt_index(va, level)]);
+
+        *rights &= e;
+        if (!(e & PTE_P) || (level > 1 && (e & PTE_PS)))
             return 0;
         if (level == 1)
             return e;
         mfn = pte_mfn(e);
-        if ((e & PTE_PS) || !mfn_is_valid(mfn))
-            return 0;
     }
+    return 0;
+}
+
+pte_t pv_guest_l1e(struct vcpu *v, uint64_t va)
+{
+    uint64_t rights;
+
+    return mmu_guest_va(va) ? walk(v->arch.cr3_kernel, va, &rights) : 0;
+}
+
+bool pv_access_allowed(const struct vcpu *v, uint64_t va, bool write)
+{
+    const uint64_t wanted = PTE_P | PTE_US | (write ? PTE_RW : 0);
+    uint64_t rights;
+
+    return mmu_guest_va(va) && walk(MFN(v->arch.cr3_loaded >> PAGE_SHIFT), va, &rights) != 0 && (rights & wanted) == wanted;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Page faults that the hypervisor resolves for a PV guest: a page of the LDT window that was not
- * filled yet, and a guest kernel's plain write to one of its live L1 tables, which is
- * executed as a checked update. ABI: VMASST_TYPE_writable_pagetables, xen/xen.h.
+ * filled yet; a guest kernel's plain write to one of its live L1 tables, which is
+ * executed as a checked update; and its own accesses by stale TLB entries.
+ * ABI: VMASST_TYPE_writable_pagetables, xen/xen.h.
  */
 #include "mmu.h"
 #include <arch/emul.h>
@@ -203,13 +204,26 @@ static inline bool may_be_table_write(const struct vcpu *v, const struct trap_fr
 {
     const uint32_t mask = PFEC_PRESENT | PFEC_WRITE | PFEC_RSVD | PFEC_FETCH;
 
-    return frame_from_guest(regs) && v->arch.in_kernel && (regs->error_code & mask) == (PFEC_PRESENT | PFEC_WRITE) &&
+    return v->arch.in_kernel && (regs->error_code & mask) == (PFEC_PRESENT | PFEC_WRITE) &&
            (v->domain->vm_assist >> VMASST_TYPE_writable_pagetables & 1);
+}
+
+/*
+ * The hypervisor touched guest memory by a stale TLB entry: guests that give a page more rights
+ * need not flush (SDM3 4.10.4.3), and the fault itself has dropped the entry (SDM3 4.10.4.1).
+ */
+static bool is_spurious(const struct vcpu *v, const struct trap_frame *regs, uint64_t cr2)
+{
+    if (regs->error_code & (PFEC_USER | PFEC_RSVD | PFEC_FETCH))
+        return false;
+    return pv_access_allowed(v, cr2, regs->error_code & PFEC_WRITE);
 }
 
 bool pv_mmu_fixup_fault(struct vcpu *v, struct trap_frame *regs, uint64_t cr2)
 {
     if (unlikely(va_is_hypervisor(cr2)))
         return pv_window_fault(v, regs, cr2);
+    if (!frame_from_guest(regs))
+        return is_spurious(v, regs, cr2);
     return may_be_table_write(v, regs) && pv_emulate_pte_write(v, regs, cr2);
 }

@@ -123,6 +123,8 @@ int mmu_write_entry(struct pt_context *c, struct frame *f, uint64_t maddr, uint6
 /* MMUEXT_NEW_BASEPTR, MMUEXT_NEW_USER_BASEPTR for current. -ERESTART. */
 int pv_new_kernel_base(struct vcpu *v, mfn_t mfn) must_check;
 int pv_new_user_base(struct vcpu *v, mfn_t mfn) must_check;
+/* Do the tables in CR3 allow this access now? A hint, as pv_guest_l1e. */
+bool pv_access_allowed(const struct vcpu *v, uint64_t va, bool write);
 
 /* ---- descriptors.c ---- */
 /* A page that a vCPU of d shows in its LDT window loses a mapping: all of d's windows are emptied. d's mmu_lock is held. */
