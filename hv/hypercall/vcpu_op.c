@@ -156,8 +156,7 @@ static long op_set_singleshot(struct vcpu *v, uint64_t arg)
         return ERR(EINVAL);
     if (guest_read(&op, arg, sizeof(op)) != 0)
         return ERR(EFAULT);
-    if ((op.flags & VCPU_SSHOTTMR_future) && op.timeout_abs_ns < now_ns())
-        return ERR(ETIME);
+    /* ABI: stock Xen 4.17 sets the timer whether or not VCPU_SSHOTTMR_future asks for -ETIME. */
     timer_set_here(&v->singleshot_timer, op.timeout_abs_ns);
     return 0;
 }

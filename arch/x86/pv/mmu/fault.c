@@ -3,7 +3,7 @@
  * Page faults that the hypervisor resolves for a PV guest: a page of the LDT window that was not
  * filled yet; a guest kernel's plain write to one of its live L1 tables, which is
  * executed as a checked update; and its own accesses by stale TLB entries.
- * ABI: VMASST_TYPE_writable_pagetables, xen/xen.h.
+ * ABI: as on stock Xen, VMASST_TYPE_writable_pagetables need not be enabled for that.
  */
 #include "mmu.h"
 #include <arch/emul.h>
@@ -204,8 +204,7 @@ static inline bool may_be_table_write(const struct vcpu *v, const struct trap_fr
 {
     const uint32_t mask = PFEC_PRESENT | PFEC_WRITE | PFEC_RSVD | PFEC_FETCH;
 
-    return v->arch.in_kernel && (regs->error_code & mask) == (PFEC_PRESENT | PFEC_WRITE) &&
-           (v->domain->vm_assist >> VMASST_TYPE_writable_pagetables & 1);
+    return v->arch.in_kernel && (regs->error_code & mask) == (PFEC_PRESENT | PFEC_WRITE);
 }
 
 /*
