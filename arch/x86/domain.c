@@ -6,6 +6,7 @@
 #include <arch/cpu.h>
 #include <arch/cpu_window.h>
 #include <arch/pv.h>
+#include <arch/time.h>
 #include <arch/tlb.h>
 #include <arch/trap.h>
 #include <hv/domain.h>
@@ -57,14 +58,9 @@ void arch_context_switch(struct vcpu *prev, struct vcpu *next)
         *guest_regs() = next->arch.regs;
         pv_descriptors_load(next);
         pv_restore_state(next);
-        time_update_vcpu(next);
+        sched_entered(next);
     }
     resume(next);
-}
-
-void arch_continue_running(struct vcpu *same)
-{
-    resume(same);
 }
 
 void arch_vcpu_sync_state(struct vcpu *v)
@@ -95,6 +91,7 @@ int arch_domain_create(struct domain *d, const struct domain_config *config)
     spin_init(&a->mmu_lock, RANK_PV_MMU);
     spin_init(&a->e820_lock, RANK_LEAF);
     a->relinquish_list = FRAME_NO_LINK;
+    vtsc_domain_init(d);
     return cpu_policy_init_domain(d);
 }
 

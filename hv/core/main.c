@@ -4,6 +4,7 @@
 #include <hv/boot_info.h>
 #include <hv/console.h>
 #include <hv/domain.h>
+#include <hv/grant.h>
 #include <hv/log.h>
 #include <hv/param.h>
 
@@ -35,6 +36,8 @@ void hv_main(unsigned int protocol, uint32_t info_paddr)
     console_init_input();                    /* serial input, now that interrupts and timers work */
     arch_init_smp();                         /* the other CPUs */
     domain_init();                           /* pseudo domains */
+    event_init();                            /* debug keys */
+    grant_init();
     arch_init_late();                        /* PCI, what needs domains */
     arch_start_dom0();                       /* builds the control domain */
     console_end_boot();                      /* says so; input goes to dom0 */

@@ -204,7 +204,7 @@ static int step_stop(struct domain *d)
 
 static int step_interrupts(struct domain *d)
 {
-    pirq_domain_fini(d);
+    pirq_domain_release(d);
     return 0;
 }
 

@@ -85,8 +85,11 @@ boot_code void arch_start_dom0(void)
 
 void arch_finish_boot(void)
 {
+    time_wallclock_sample();
+    time_update_wallclock(dom0);
     init_memory_free();
-    domain_unpause(dom0);
+    if (domain_unpause_by_control(dom0) != 0)
+        panic("dom0 is not paused\n");
     /* The window's stack continues as this CPU's; its cpu_info was made before there was a vCPU. */
     struct cpu_info *own = (void *)(uintptr_t)(cpu_window(0) + CPU_WINDOW_STACK + STACK_BYTES - sizeof(*own));
 

@@ -85,7 +85,7 @@ static boot_code void create_domain(struct dom0 *o)
 {
     const struct domain_config config = {
         .max_vcpus = dom0_param_vcpus(cpumask_weight(&cpu_online_mask)),
-        .max_evtchn_port = ~0u, .grant_version = 2, .is_control = true, .is_hardware = true,
+        .max_evtchn_port = ~0u, .grant_version = 0 /* the system's default */, .is_control = true, .is_hardware = true,
     };
 
     if (domain_create(0, &config, &o->d) != 0)

@@ -133,8 +133,6 @@ void sched_switched(struct vcpu *prev);
 void sched_entered(struct vcpu *next);
 /* Enables interrupts and waits for one, with no window between. Returns with interrupts enabled. */
 void arch_idle(void);
-/* Same vCPU continues: go back to it. Does not return. schedule() just returns instead. */
-void arch_continue_running(struct vcpu *same) noreturn;
 /* Writes v's lazily kept state back if another CPU still holds it. */
 void arch_vcpu_sync_state(struct vcpu *v);
 /* The idle vCPU's body; begins again whenever the CPU becomes idle. */
