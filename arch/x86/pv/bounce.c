@@ -24,7 +24,7 @@
 void pv_toggle_mode(struct vcpu *v)
 {
     /* The other mode's GS base waits in MSR_KERNEL_GS_BASE; the hypervisor uses neither (arch/percpu.h). */
-    __asm__ volatile("swapgs" ::: "memory");
+    cpu_swapgs();
     v->arch.in_kernel = !v->arch.in_kernel;
     pv_mmu_update_cr3(v);
     pv_mmu_switch_mode(v);

@@ -69,7 +69,13 @@ bool pv_mmu_fixup_fault(struct vcpu *v, struct trap_frame *regs, uint64_t cr2);
 /* Installs v's CR3 for its mode and drops what the TLB holds; used by context switch. */
 void pv_mmu_load(struct vcpu *v);
 /* As pv_mmu_load between the kernel and user tables of a vCPU that is running: user mappings, which are global, stay in the TLB. */
+#ifdef HV_HOST_TEST
+void pv_mmu_switch_mode(struct vcpu *v);
+void cpu_swapgs(void);
+#else
 static inline void pv_mmu_switch_mode(struct vcpu *v) { write_cr3(v->arch.cr3_loaded); }
+static inline void cpu_swapgs(void) { __asm__ volatile("swapgs" ::: "memory"); }
+#endif
 /* Computes v->arch.cr3_loaded from cr3_kernel/cr3_user/in_kernel. */
 void pv_mmu_update_cr3(struct vcpu *v);
 /* The GDT and LDT windows of this CPU show v's tables; LGDT, LLDT. */
