@@ -55,7 +55,7 @@ tiny() {
 # Creates a tiny guest and waits until it serves its console.
 start_tiny() {
     tiny "$@"
-    xl -q create "/run/$1.cfg"
+    xl create -q "/run/$1.cfg"
     guest_wait_up "$1" 60 || fail "the guest $1 does not come up: $(guest_output "$1" 0 | tail -n 3 | tr '\n' ' ')"
 }
 

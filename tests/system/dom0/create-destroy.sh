@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# Five guests come and go: free memory is the same to the page.
+# seconds: 120
+cycle() { tiny "c$1"; xl create -q "/run/c$1.cfg"; destroy "c$1"; }
+cycle 0
+sleep 1
+before=$(free_kib)
+for i in 1 2 3 4 5; do cycle "$i"; done
+wait_for 10 bash -c ". /tests/lib.sh; [ \$(free_kib) = $before ]" || fail "free: $before KiB before, $(free_kib) after"

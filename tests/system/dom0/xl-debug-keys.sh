@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# xl debug-keys: what the keys print comes out in xl dmesg.
+xl dmesg -c >/dev/null
+xl debug-keys h
+expect "help" "key '.' .*=>" xl dmesg
+xl debug-keys q
+expect "domains" 'General information for domain 0' xl dmesg
+xl debug-keys r
+expect "run queues" 'CPU|cpu' xl dmesg

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# xl dmesg: the hypervisor's log, and clearing it.
+expect "the log" '\(XEN\)' xl dmesg
+xl dmesg -c >/dev/null
+lines=$(xl dmesg | wc -l)
+[ "$lines" -lt 10 ] || fail "$lines lines are left after xl dmesg -c"
