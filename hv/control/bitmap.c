@@ -24,14 +24,14 @@ int control_bitmap_read(const struct xenctl_bitmap *from, uint64_t *map, unsigne
 
 int control_bitmap_write(struct xenctl_bitmap *to, const uint64_t *map, unsigned int bits)
 {
-    const uint64_t room = div_round_up((uint64_t)to->nr_bits, 8);
-    const uint64_t bytes = min(room, (uint64_t)div_round_up(bits, 8));
+    const uint64_t room = div_round_up((uint64_t)to->nr_bits, 8), used_bytes = div_round_up(bits, 8);
+    const uint64_t bytes = min(room, used_bytes);
     uint8_t last;
 
     if (bytes == 0)
-        return guest_zero(handle_va(to->bitmap), room) != 0 ? ERR(EFAULT) : 0;
+        return 0;
     last = ((const uint8_t *)map)[bytes - 1];
-    if (bytes == div_round_up(bits, 8) && bits % 8 != 0)
+    if (bytes == used_bytes && bits % 8 != 0)
         last &= (uint8_t)((1u << (bits % 8)) - 1);
     if (guest_write(handle_va(to->bitmap), map, bytes - 1) != 0 ||
         guest_write(handle_va(to->bitmap) + bytes - 1, &last, 1) != 0 ||

@@ -74,7 +74,7 @@ long domctl_max_vcpus(struct domain *d, struct xen_domctl *op)
 {
     int rc = 0;
 
-    if (d == current->domain || op->u.max_vcpus.max != d->max_vcpus)
+    if (d == current->domain || d->dying != DOMAIN_ALIVE || op->u.max_vcpus.max != d->max_vcpus)
         return ERR(EINVAL);
     domain_pause(d);
     for (unsigned int id = 0; id < d->max_vcpus && rc == 0; id++) {

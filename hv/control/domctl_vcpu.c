@@ -29,7 +29,8 @@ long domctl_setvcpucontext(struct domain *d, struct xen_domctl *op)
     struct vcpu_guest_context *context;
     long rc;
 
-    if (d == current->domain || v == NULL)
+    /* A dying domain takes no references to its own pages any more: they would hold it for ever. */
+    if (d == current->domain || v == NULL || d->dying != DOMAIN_ALIVE)
         return ERR(EINVAL);
     if (handle_is_null(a->ctxt)) {
         vcpu_reset(v);

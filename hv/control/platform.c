@@ -92,7 +92,7 @@ static int write_idle_times(const struct xenpf_getidletime *a, uint64_t *asked, 
     unsigned int cpu;
 
     bitmap_for_each(cpu, asked, bits) {
-        const bool there = cpu < MAX_CPUS && cpumask_test(&cpu_online_mask, cpu);
+        const bool there = cpumask_test(&cpu_online_mask, cpu);
         const uint64_t idle_ns = there ? sched_idle_ns(cpu) : 0;
 
         if (!there)
@@ -103,7 +103,7 @@ static int write_idle_times(const struct xenpf_getidletime *a, uint64_t *asked, 
     return 0;
 }
 
-/* Trust: bits beyond the CPUs that there can be are read as absent, however long the caller's bitmap. */
+/* Trust: no more bits are looked at than there can be CPUs, however long the caller's bitmap. */
 long platform_getidletime(struct xen_platform_op *op)
 {
     struct xenpf_getidletime *a = &op->u.getidletime;

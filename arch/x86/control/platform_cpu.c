@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* platform_op about CPUs: which there are, what they are, their power management. */
+/* platform_op about CPUs: which there are, what they are, registers of one of them. */
 #include <arch/cpu.h>
 #include <arch/platform.h>
 #include <hv/control.h>
@@ -54,12 +54,6 @@ long platform_get_cpu_version(struct xen_platform_op *op)
     a->model = cpu_features.model;
     a->stepping = cpu_features.stepping;
     return 0;
-}
-
-/* No power states are used but HLT: nothing that dom0 finds in ACPI's tables is of use. ABI: as with cpufreq=none, idle=hlt. */
-long platform_set_processor_pminfo(struct xen_platform_op *op)
-{
-    return op->u.set_pminfo.type <= XEN_PM_PX || op->u.set_pminfo.type == XEN_PM_PDC ? ERR(ENOSYS) : ERR(EINVAL);
 }
 
 /* No core is ever parked. */
