@@ -88,6 +88,7 @@ static void init_syscall(unsigned int cpu)
 
     data->stack_top = per_cpu(tss, cpu).rsp[0];
     data->target = (uintptr_t)syscall_entry;
+    wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
     wrmsr(MSR_STAR, ((uint64_t)SEL_GUEST_CS32 << 48) | ((uint64_t)SEL_HV_CS << 32));
     wrmsr(MSR_LSTAR, stub + (uint64_t)(syscall_stub64 - syscall_stub_start));
     wrmsr(MSR_CSTAR, stub + (uint64_t)(syscall_stub32 - syscall_stub_start));
