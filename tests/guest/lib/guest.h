@@ -2,7 +2,8 @@
 /*
  * What a bare-metal PV test guest builds on. Each test is a folder with a main() that CHECKs; the
  * library prints "PASS name" or "FAIL name: …" lines on the console and shuts the domain down.
- * The same binary runs as dom0 or domU, on Zendo and on stock Xen.
+ * The same binary runs as dom0 or domU, on Zendo and on stock Xen. Lines that start with "= " are
+ * its transcript: what SHOW printed, which must equal what stock Xen gave (NAME/expected).
  */
 #ifndef TEST_GUEST_H
 #define TEST_GUEST_H
@@ -12,6 +13,7 @@
 #include <stdint.h>
 #include <xen/xen.h>
 #include <xen/callback.h>
+#include <xen/errno.h>
 #include <xen/event_channel.h>
 #include <xen/grant_table.h>
 #include <xen/memory.h>
@@ -54,6 +56,13 @@ void check(bool ok, const char *what, int line);
                                  if (got_ != want_) print("  line %d: %s gave %ld, want %ld\n", __LINE__, #call, got_, want_); \
                                  check(got_ == want_, #call, __LINE__); } while (0)
 void done(void) __attribute__((noreturn));
+/* A line of the transcript. */
+void show(const char *what, long value);
+#define SHOW(expr)          show(#expr, (long)(expr))
+void show_hex(const char *what, uint64_t value);
+#define SHOW_HEX(expr)      show_hex(#expr, (uint64_t)(expr))
+/* "name=123" on the command line, else `otherwise`. */
+uint64_t option(const char *name, uint64_t otherwise);
 
 /* Registers as the exception stubs leave them. */
 struct regs {
@@ -69,15 +78,37 @@ extern void (*exception_handler)(struct regs *r);
 extern void (*event_handler)(void);
 extern char event_entry[], failsafe_entry[], syscall_entry[];
 extern const struct trap_info exception_table[];
+
+/* vCPUs: 0 is there; others run fn(arg) on stacks of their own after vcpu_start. */
+#define MAX_VCPUS 8
+#define STACK_BYTES 65536ul
+extern char vcpu_stacks[MAX_VCPUS][STACK_BYTES];
+static inline unsigned int vcpu_id(void)
+{
+    uint64_t rsp;
+
+    __asm__("mov %%rsp, %0" : "=r"(rsp));
+    rsp = (rsp - (uint64_t)vcpu_stacks) / STACK_BYTES;
+    return rsp < MAX_VCPUS ? (unsigned int)rsp : 0;
+}
+extern struct vcpu_info *vcpu_info_of[MAX_VCPUS];
+static inline struct vcpu_info *my_info(void) { return vcpu_info_of[vcpu_id()]; }
+/* Result of VCPUOP_initialise, then of VCPUOP_up. */
+long vcpu_start(unsigned int id, void (*fn)(void *), void *arg);
+/* What vcpu_start would pass to VCPUOP_initialise. */
+struct vcpu_guest_context *vcpu_context(unsigned int id, void (*fn)(void *), void *arg);
+
 /* Enables event delivery for this vCPU. */
 static inline void events_enable(void)
 {
-    shared_info->vcpu_info[0].evtchn_upcall_mask = 0;
+    my_info()->evtchn_upcall_mask = 0;
     __asm__ volatile("" ::: "memory");
-    if (shared_info->vcpu_info[0].evtchn_upcall_pending)
+    if (my_info()->evtchn_upcall_pending)
         HC2(sched_op, SCHEDOP_yield, 0), HC1(xen_version, 0);
 }
-static inline void events_disable(void) { shared_info->vcpu_info[0].evtchn_upcall_mask = 1; }
+static inline void events_disable(void) { my_info()->evtchn_upcall_mask = 1; }
+/* By the time that the hypervisor keeps in vcpu_info. */
+uint64_t system_time(void);
 
 /* Memory: pages of the initial allocation, by virtual address. */
 void *page_alloc(void);                    /* zeroed, mapped writable */
@@ -92,6 +123,43 @@ uint64_t pte_maddr(const void *va);        /* its machine address */
 #define PTE_D 64ull
 /* update_va_mapping of va's page. */
 long set_pte(const void *va, uint64_t pte, uint64_t flags);
+
+static inline uint64_t pte(const void *va, uint64_t flags) { return va_to_mfn(va) << 12 | PTE_P | PTE_A | PTE_US | flags; }
+long mmuext(unsigned int cmd, uint64_t arg1, uint64_t arg2);
+long mmu_update(uint64_t maddr_and_command, uint64_t value);
+/* The page's own mapping, by update_va_mapping. */
+static inline long make_readonly(const void *page) { return set_pte(page, pte(page, 0), UVMF_INVLPG); }
+static inline long make_writable(const void *page) { return set_pte(page, pte(page, PTE_RW), UVMF_INVLPG); }
+
+/* ---- user mode (user.c) ---- */
+
+#define USER_CODE 0x400000ul      /* one page each; the kernel sees them there, too */
+#define USER_DATA 0x401000ul
+#define USER_STACK 0x403000ul     /* top of a page */
+#define CS64 0xe033u
+#define CS32 0xe023u
+#define SS64 0xe02bu
+#define VECTOR_EVENT    0x100
+#define VECTOR_FAILSAFE 0x101
+#define VECTOR_SYSCALL  0x102
+#define VECTOR_SYSCALL32 0x103
+#define VECTOR_SYSENTER 0x104
+
+extern uint64_t *user_l4, *user_l1;
+void user_init(void);
+/* Machine code under a name: USER_CODE_BYTES(name, "instructions"). */
+#define CODE(name, text) \
+    __asm__(".pushsection .rodata\n.code64\n" #name ": " text "\n" #name "_end: .popsection\n.code64"); \
+    extern const char name[], name##_end[]
+/* Registers for an entry at USER_CODE with a stack and 64-bit segments. */
+struct regs user_regs(void);
+/* Puts the code at USER_CODE, enters user mode (IRET with `flags`, VGCF_*), returns when it traps: the registers as the kernel got them. */
+struct regs user_run(struct regs in, uint64_t flags, const char *code, const char *end);
+#define USER_RUN(in, flags, name) user_run(in, flags, name, name##_end)
+/* A line of the transcript. */
+void user_show(const char *name, const struct regs *r);
+/* DS, ES, FS, GS of the last failsafe frame. */
+extern uint64_t failsafe_segments[4];
 
 /* A store or load that may fault: true if it went through. */
 bool try_write(volatile void *p, uint64_t v);

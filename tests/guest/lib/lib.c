@@ -12,10 +12,12 @@ void (*exception_handler)(struct regs *r);
 void (*event_handler)(void);
 
 static struct shared_info shared_page page_aligned;
+struct vcpu_info *vcpu_info_of[MAX_VCPUS];
 static unsigned int nr_checks, nr_failed;
 
 void guest_start(struct start_info *si);
 void exception_c(struct regs *r);
+void user_trap(struct regs *r);
 
 /* ---- console ---- */
 
@@ -102,6 +104,39 @@ void check(bool ok, const char *what, int line)
     print("FAIL %s: line %d: %s\n", test_name, line, what);
 }
 
+void show(const char *what, long value)
+{
+    nr_checks++;
+    print("= %s -> %ld\n", what, value);
+}
+
+void show_hex(const char *what, uint64_t value)
+{
+    nr_checks++;
+    print("= %s -> %lx\n", what, value);
+}
+
+uint64_t option(const char *name, uint64_t otherwise)
+{
+    const char *at = (const char *)start_info->cmd_line;
+
+    while (*at != '\0') {
+        const char *n = name;
+        uint64_t value = 0;
+
+        while (*n != '\0' && *n == *at)
+            n++, at++;
+        if (*n == '\0' && *at == '=') {
+            for (at++; *at >= '0' && *at <= '9'; at++)
+                value = value * 10 + (uint64_t)(*at - '0');
+            return value;
+        }
+        while (*at != '\0' && *at++ != ' ')
+            ;
+    }
+    return otherwise;
+}
+
 void done(void)
 {
     struct sched_shutdown shutdown = { .reason = SHUTDOWN_poweroff };
@@ -131,20 +166,23 @@ static volatile bool faulted;
 void exception_c(struct regs *r)
 {
     if (r->vector == 0x100) {
-        shared_info->vcpu_info[0].evtchn_upcall_pending = 0;
+        my_info()->evtchn_upcall_pending = 0;
         if (event_handler)
             event_handler();
-        /* Return with events enabled again, as the interrupted code had them. */
-        shared_info->vcpu_info[0].evtchn_upcall_mask = 0;
+        /* IRET enables events again, as the interrupted code had them. */
+        r->error_code = 0;
         return;
     }
+    user_trap(r);
     for (const struct fixup *f = fixups_start; f < fixups_end; f++)
         if (f->from == r->rip) {
             faulted = true;
             r->rip = f->to;
+            r->error_code = 0;
             return;
         }
     exception_handler(r);
+    r->error_code = 0; /* flags of IRET, from here on */
 }
 
 #define FIXUP ".pushsection .fixups, \"a\"\n.quad 1b, 2b\n.popsection\n"
@@ -167,7 +205,7 @@ bool try_read(const volatile void *p, uint64_t *v)
 
 /* ---- memory ---- */
 
-static char pool[512][PAGE_SIZE] page_aligned;
+static char pool[2048][PAGE_SIZE] page_aligned;
 static unsigned int pool_used;
 
 void *page_alloc(void)
@@ -207,6 +245,20 @@ long set_pte(const void *va, uint64_t pte, uint64_t flags)
     return HC3(update_va_mapping, va, pte, flags);
 }
 
+long mmuext(unsigned int cmd, uint64_t arg1, uint64_t arg2)
+{
+    struct mmuext_op op = { .cmd = cmd, .arg1.mfn = arg1, .arg2.src_mfn = arg2 };
+
+    return HC4(mmuext_op, &op, 1, 0, DOMID_SELF);
+}
+
+long mmu_update(uint64_t maddr_and_command, uint64_t value)
+{
+    struct mmu_update update = { .ptr = maddr_and_command, .val = value };
+
+    return HC4(mmu_update, &update, 1, 0, DOMID_SELF);
+}
+
 void *memset(void *p, int c, size_t n)
 {
     void *to = p;
@@ -233,6 +285,63 @@ int memcmp(const void *a, const void *b, size_t n)
     return 0;
 }
 
+/* ---- vCPUs, time ---- */
+
+void vcpu_entry(void);
+
+struct vcpu_guest_context *vcpu_context(unsigned int id, void (*fn)(void *), void *arg)
+{
+    static struct vcpu_guest_context c;
+    unsigned int i = 0;
+
+    memset(&c, 0, sizeof(c));
+    c.flags = VGCF_in_kernel;
+    c.user_regs.rip = (uint64_t)vcpu_entry;
+    c.user_regs.cs = CS64;
+    c.user_regs.ss = SS64;
+    c.user_regs.rsp = (uint64_t)vcpu_stacks[id + 1] - 64;
+    c.user_regs.rdi = (uint64_t)arg;
+    c.user_regs.rsi = (uint64_t)fn;
+    c.kernel_ss = SS64;
+    c.kernel_sp = (uint64_t)vcpu_stacks[id + 1];
+    c.ctrlreg[3] = va_to_mfn((void *)start_info->pt_base) << 12;
+    for (const struct trap_info *t = exception_table; t->address != 0; t++)
+        c.trap_ctxt[i++] = *t;
+    c.event_callback_eip = (uint64_t)event_entry;
+    c.failsafe_callback_eip = (uint64_t)failsafe_entry;
+    c.syscall_callback_eip = (uint64_t)syscall_entry;
+    return &c;
+}
+
+long vcpu_start(unsigned int id, void (*fn)(void *), void *arg)
+{
+    long rc = HC3(vcpu_op, VCPUOP_initialise, id, vcpu_context(id, fn, arg));
+
+    return rc ? rc : HC3(vcpu_op, VCPUOP_up, id, 0);
+}
+
+uint64_t system_time(void)
+{
+    const volatile struct vcpu_time_info *t = &my_info()->time;
+    uint64_t stamp, base, delta;
+    uint32_t version, lo, hi, mul;
+    int8_t shift;
+
+    do {
+        version = t->version;
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        stamp = t->tsc_timestamp;
+        base = t->system_time;
+        mul = t->tsc_to_system_mul;
+        shift = t->tsc_shift;
+        __asm__ volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi));
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    } while ((version & 1) || version != t->version);
+    delta = ((uint64_t)hi << 32 | lo) - stamp;
+    delta = shift < 0 ? delta >> -shift : delta << shift;
+    return base + (uint64_t)((unsigned __int128)delta * mul >> 32);
+}
+
 /* ---- start ---- */
 
 void guest_start(struct start_info *si)
@@ -250,6 +359,8 @@ void guest_start(struct start_info *si)
     if (set_pte(&shared_page, si->shared_info | PTE_P | PTE_RW | PTE_A | PTE_D, UVMF_INVLPG) != 0)
         print("FAIL %s: cannot map shared info\n", test_name);
     shared_info = &shared_page;
+    for (unsigned int i = 0; i < MAX_VCPUS; i++)
+        vcpu_info_of[i] = &shared_page.vcpu_info[i];
     print("START %s\n", test_name);
     test_main();
     done();

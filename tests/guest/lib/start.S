@@ -23,7 +23,7 @@
     .globl _start
 _start:
     cld
-    leaq stack_top(%rip), %rsp
+    leaq vcpu_stacks + 65536(%rip), %rsp
     xorl %ebp, %ebp
     movq %rsi, %rdi
     call guest_start
@@ -52,7 +52,7 @@ stub\n:
     jmp exception_common
 .endm
 
-    .irp n, 0, 1, 3, 4, 5, 6, 7, 9, 16, 18, 19, 0x80, 0x81
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 9, 16, 18, 19, 0x80, 0x81, 0x82
     STUB \n, 0
     .endr
     .irp n, 8, 10, 11, 12, 13, 14, 17
@@ -92,12 +92,11 @@ return_common:
     popq %rdx
     popq %rsi
     popq %rdi
+    /* struct iret_context: rax, r11, rcx, flags, rip, cs, rflags, rsp, ss. The flags are where the error code was. */
     addq $8, %rsp
     movq (%rsp), %rcx
     movq 8(%rsp), %r11
-    addq $24, %rsp
-    /* struct iret_context: rax, r11, rcx, flags, rip, cs, rflags, rsp, ss */
-    pushq $0
+    addq $16, %rsp
     pushq %rcx
     pushq %r11
     pushq %rax
@@ -115,25 +114,72 @@ event_entry:
 failsafe_entry:
     popq %rcx
     popq %r11
-    addq $32, %rsp
+    popq failsafe_segments(%rip)
+    popq failsafe_segments+8(%rip)
+    popq failsafe_segments+16(%rip)
+    popq failsafe_segments+24(%rip)
     pushq $0
     pushq %r11
     pushq %rcx
     pushq $0x101
     jmp exception_common
-/* SYSCALL from guest user mode. */
+/* SYSCALL and SYSENTER from guest user mode. */
+    .globl syscall32_entry, sysenter_entry, nmi_entry
 syscall_entry:
     MAKE_ERROR_CODE
     pushq $0x102
     jmp exception_common
+syscall32_entry:
+    MAKE_ERROR_CODE
+    pushq $0x103
+    jmp exception_common
+sysenter_entry:
+    MAKE_ERROR_CODE
+    pushq $0x104
+    jmp exception_common
+nmi_entry:
+    MAKE_ERROR_CODE
+    pushq $2
+    jmp exception_common
+
+/* void user_enter(struct regs *frame): loads what frame says, as a return from an exception. */
+    .globl user_enter, user_leave
+user_enter:
+    pushq %rbx
+    pushq %rbp
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    movq %rsp, user_kernel_rsp(%rip)
+    movq %rdi, %rsp
+    jmp return_common
+/* Returns from the last user_enter. */
+user_leave:
+    movq user_kernel_rsp(%rip), %rsp
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbp
+    popq %rbx
+    ret
+
+/* Where another vCPU begins: rdi is its argument, rsi what it does. */
+    .globl vcpu_entry
+vcpu_entry:
+    cld
+    xorl %ebp, %ebp
+    call *%rsi
+    ud2
 
     .section .rodata
     .balign 8
     .globl exception_table
 exception_table:
-    .irp n, 0, 1, 3, 4, 5, 6, 7, 9, 16, 18, 19, 0x80, 0x81, 8, 10, 11, 12, 13, 14, 17
+    .irp n, 0, 1, 3, 4, 5, 6, 7, 9, 16, 18, 19, 0x80, 0x81, 0x82, 8, 10, 11, 12, 13, 14, 17
     .byte \n
-    .if \n == 3 || \n == 4 || \n == 0x80
+    .if \n == 3 || \n == 4 || \n == 0x80 || \n == 0x82
     .byte 3
     .else
     .byte 0
@@ -145,9 +191,15 @@ exception_table:
     .quad 0, 0
 
     .section .bss
-    .balign 16
-    .skip 65536
-stack_top:
+    .balign 4096
+    .globl vcpu_stacks
+vcpu_stacks:
+    .skip 8 * 65536
+    .globl failsafe_segments
+failsafe_segments:
+    .skip 32
+user_kernel_rsp:
+    .skip 8
     .section .text.hypercall_page, "ax"
     .balign 4096
     .globl hypercall_page

@@ -4,15 +4,6 @@
 
 const char test_name[] = "mmu";
 
-static uint64_t pte(const void *va, uint64_t flags) { return va_to_mfn(va) << 12 | PTE_P | PTE_A | PTE_US | flags; }
-
-static long mmuext(unsigned int cmd, uint64_t mfn)
-{
-    struct mmuext_op op = { .cmd = cmd, .arg1.mfn = mfn };
-
-    return HC4(mmuext_op, &op, 1, 0, DOMID_SELF);
-}
-
 static void va_mapping(void)
 {
     uint64_t *a = page_alloc(), *b = page_alloc();
@@ -38,11 +29,11 @@ static void tables_are_read_only(void)
     uint64_t *l1 = page_alloc(), *page = page_alloc();
 
     l1[0] = pte(page, PTE_RW);
-    CHECK(mmuext(MMUEXT_PIN_L1_TABLE, va_to_mfn(l1)) != 0);             /* still mapped writable */
+    CHECK(mmuext(MMUEXT_PIN_L1_TABLE, va_to_mfn(l1), 0) != 0);             /* still mapped writable */
     CHECK_RC(set_pte(l1, pte(l1, 0), UVMF_INVLPG), 0);
-    CHECK_RC(mmuext(MMUEXT_PIN_L1_TABLE, va_to_mfn(l1)), 0);
+    CHECK_RC(mmuext(MMUEXT_PIN_L1_TABLE, va_to_mfn(l1), 0), 0);
     CHECK(set_pte(l1, pte(l1, PTE_RW), UVMF_INVLPG) != 0);              /* a table cannot be made writable */
-    CHECK(mmuext(MMUEXT_PIN_L2_TABLE, va_to_mfn(l1)) != 0);             /* nor be a table of another level */
+    CHECK(mmuext(MMUEXT_PIN_L2_TABLE, va_to_mfn(l1), 0) != 0);             /* nor be a table of another level */
 
     struct mmu_update update = { .ptr = va_to_mfn(l1) << 12 | 8 | MMU_NORMAL_PT_UPDATE, .val = pte(page, 0) };
     unsigned int nr_done = 0;
@@ -58,8 +49,8 @@ static void tables_are_read_only(void)
     CHECK(!try_write(&l1[3], pte(l1, PTE_RW)));                         /* a writable mapping of itself */
     CHECK(l1[3] == 0);
 
-    CHECK_RC(mmuext(MMUEXT_UNPIN_TABLE, va_to_mfn(l1)), 0);
-    CHECK(mmuext(MMUEXT_UNPIN_TABLE, va_to_mfn(l1)) != 0);
+    CHECK_RC(mmuext(MMUEXT_UNPIN_TABLE, va_to_mfn(l1), 0), 0);
+    CHECK(mmuext(MMUEXT_UNPIN_TABLE, va_to_mfn(l1), 0) != 0);
     CHECK_RC(set_pte(l1, pte(l1, PTE_RW), UVMF_INVLPG), 0);
     CHECK(try_write(l1, 0));
 }
@@ -76,7 +67,7 @@ static void pin_tree(void)
     l4[0] = pte(l3, PTE_RW);
     for (unsigned int i = 0; i < 4; i++)
         CHECK_RC(set_pte(tables[i], pte(tables[i], 0), UVMF_INVLPG), 0);
-    CHECK_RC(mmuext(MMUEXT_PIN_L4_TABLE, va_to_mfn(l4)), 0);
+    CHECK_RC(mmuext(MMUEXT_PIN_L4_TABLE, va_to_mfn(l4), 0), 0);
     CHECK(l4[256] == 0 || (l4[256] & PTE_P));
     CHECK(!try_write(&l4[260], 0));                                     /* the hypervisor's slots */
     struct mmu_update update = { .ptr = va_to_mfn(l4) << 12 | 261 * 8, .val = pte(l3, PTE_RW) };
@@ -85,7 +76,7 @@ static void pin_tree(void)
     update.ptr = va_to_mfn(l2) << 12 | 8;
     update.val = pte(page, PTE_RW) | 0x80;                              /* superpage */
     CHECK(HC4(mmu_update, &update, 1, &nr_done, DOMID_SELF) != 0);
-    CHECK_RC(mmuext(MMUEXT_UNPIN_TABLE, va_to_mfn(l4)), 0);
+    CHECK_RC(mmuext(MMUEXT_UNPIN_TABLE, va_to_mfn(l4), 0), 0);
     for (unsigned int i = 0; i < 4; i++)
         CHECK_RC(set_pte(tables[i], pte(tables[i], PTE_RW), UVMF_INVLPG), 0);
 }
@@ -112,7 +103,7 @@ static void clear_and_copy(void)
     a[0] = a[511] = 42;
     CHECK_RC(HC4(mmuext_op, &copy, 1, 0, DOMID_SELF), 0);
     CHECK(b[0] == 42 && b[511] == 42);
-    CHECK_RC(mmuext(MMUEXT_CLEAR_PAGE, va_to_mfn(b)), 0);
+    CHECK_RC(mmuext(MMUEXT_CLEAR_PAGE, va_to_mfn(b), 0), 0);
     CHECK(b[0] == 0 && b[511] == 0);
 }
 

@@ -4,28 +4,6 @@
 
 const char test_name[] = "time";
 
-static uint64_t system_time(void)
-{
-    const volatile struct vcpu_time_info *t = &shared_info->vcpu_info[0].time;
-    uint64_t stamp, base, delta;
-    uint32_t version, lo, hi, mul;
-    int8_t shift;
-
-    do {
-        version = t->version;
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        stamp = t->tsc_timestamp;
-        base = t->system_time;
-        mul = t->tsc_to_system_mul;
-        shift = t->tsc_shift;
-        __asm__ volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi));
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    } while ((version & 1) || version != t->version);
-    delta = ((uint64_t)hi << 32 | lo) - stamp;
-    delta = shift < 0 ? delta >> -shift : delta << shift;
-    return base + (uint64_t)((unsigned __int128)delta * mul >> 32);
-}
-
 static void singleshot(void)
 {
     struct vcpu_set_singleshot_timer t = { .timeout_abs_ns = system_time() + 10000000, .flags = 0 };

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Guest user mode: a page table of its own, entering it, coming back by whatever trap. On vCPU 0 only. */
+#include "guest.h"
+
+uint64_t *user_l4, *user_l1;
+
+static char trap_stack[8192] page_aligned;
+static struct {
+    uint64_t room[16];     /* return_common pushes below the frame */
+    struct regs regs;
+} entry_frame;
+static struct regs result;
+static volatile bool is_active;
+
+void user_enter(struct regs *frame);
+void user_leave(void) __attribute__((noreturn));
+void user_trap(struct regs *r);
+
+static uint64_t *new_table(uint64_t first_index, uint64_t first_entry)
+{
+    uint64_t *table = page_alloc();
+
+    table[first_index] = first_entry;
+    CHECK_RC(make_readonly(table), 0);
+    return table;
+}
+
+/* Slot 0 of both L4 tables leads to the user's pages. */
+void user_init(void)
+{
+    uint64_t *l2, *l3;
+
+    user_l1 = page_alloc();
+    for (unsigned int i = 0; i < 3; i++)
+        user_l1[i] = pte(page_alloc(), PTE_RW);
+    CHECK_RC(make_readonly(user_l1), 0);
+    l2 = new_table(USER_CODE >> 21 & 511, pte(user_l1, PTE_RW));
+    l3 = new_table(0, pte(l2, PTE_RW));
+    user_l4 = new_table(0, pte(l3, PTE_RW));
+    CHECK_RC(mmu_update(va_to_mfn((void *)start_info->pt_base) << 12, pte(l3, PTE_RW)), 0);
+    CHECK_RC(mmuext(MMUEXT_PIN_L4_TABLE, va_to_mfn(user_l4), 0), 0);
+    CHECK_RC(mmuext(MMUEXT_NEW_USER_BASEPTR, va_to_mfn(user_l4), 0), 0);
+    CHECK_RC(HC2(stack_switch, SS64, trap_stack + sizeof(trap_stack)), 0);
+}
+
+struct regs user_regs(void)
+{
+    return (struct regs){ .rip = USER_CODE, .cs = CS64, .ss = SS64, .rsp = USER_STACK - 64, .rflags = 0x202 };
+}
+
+struct regs user_run(struct regs in, uint64_t flags, const char *code, const char *end)
+{
+    if (code)
+        memcpy((void *)USER_CODE, code, (size_t)(end - code));
+    entry_frame.regs = in;
+    entry_frame.regs.error_code = flags;
+    is_active = true;
+    user_enter(&entry_frame.regs);
+    return result;
+}
+
+/* Called first for every exception. */
+void user_trap(struct regs *r)
+{
+    if (!is_active || (r->vector != VECTOR_FAILSAFE && (r->cs & 3) != 3))
+        return;
+    is_active = false;
+    result = *r;
+    user_leave();
+}
+
+void user_show(const char *name, const struct regs *r)
+{
+    print("= user %s: vector %lx error %lx rip %lx cs %lx ss %lx\n", name, r->vector, r->error_code, r->rip, r->cs, r->ss);
+    print("= user %s: rflags %lx rsp %lx rax %lx rcx %lx r11 %lx\n", name, r->rflags, r->rsp, r->rax, r->rcx, r->r11);
+}
