@@ -16,8 +16,6 @@ refuse "half a kernel" 'fail|invalid|error|corrupt' xl create /run/bad.cfg
 { printf '\177ELF\002\001\001'; head -c 100000 /dev/zero; } >/tmp/elf
 tiny bad 'kernel="/tmp/elf"'
 refuse "a broken ELF file" 'fail|invalid|error|ELF' xl create /run/bad.cfg
-tiny bad vcpus=0
-refuse "no processor" 'vcpu|invalid|fail' xl create /run/bad.cfg
 tiny bad 'type="nonsense"'
 refuse "an unknown type" 'type|invalid' xl create /run/bad.cfg
 is_absent bad || fail "a domain is left"

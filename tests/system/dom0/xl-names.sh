@@ -10,4 +10,4 @@ expect "the new name" "^$id\$" xl domid other
 is_absent shared || fail "the old name is still known"
 xl rename other shared
 expect "the old name again" "^$id\$" xl domid shared
-refuse "a number that nobody has" 'invalid' xl domname 4000
+refuse "a number that nobody has" 'invalid|maybe this domain does not exist' xl domname 4000

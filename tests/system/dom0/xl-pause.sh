@@ -3,7 +3,7 @@
 # xl pause and unpause; xl create -p.
 start_tiny one
 xl pause one
-in_state one '?-p---' || in_state one '-bp---' || fail "state $(domain_state one) after pause"
+wait_for 10 in_state one '*p---' || fail "state $(domain_state one) after pause"
 ! guest_run one true 3 >/dev/null || fail "a paused guest answered"
 xl unpause one
 guest_run one true 20 || fail "no answer after unpause"
