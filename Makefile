@@ -70,6 +70,7 @@ clean:
 -include tests/guest/guest.mk
 -include tests/system/system.mk
 -include demo/demo.mk
+-include bench/bench.mk
 -include $(shell find $(BUILD)/hv $(BUILD)/include -name '*.d' 2>/dev/null)
 
 .PHONY: all clean

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# `make bench [ONLY=pattern]`: Zendo (a release build of its own) beside Debian's Xen. docs/benchmarks.md
+BENCH_BUILD := $(BUILD)/bench
+BENCH_SOURCES := $(wildcard bench/guest/*.c) bench/guest/stubs.S $(wildcard tests/guest/lib/*.c tests/guest/lib/*.S)
+
+$(BENCH_BUILD)/guest: $(BENCH_SOURCES) bench/guest/bench.h tests/guest/lib/guest.h tests/guest/lib/guest.ld
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(GUEST_CFLAGS) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,-z,noexecstack \
+	    -T tests/guest/lib/guest.ld -o $@ $(BENCH_SOURCES)
+
+bench: $(BENCH_BUILD)/guest
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BENCH_BUILD)/release DEBUG=0 $(BENCH_BUILD)/release/zendo
+	$(Q)tests/system/stock-xen $(BUILD)/stock-xen
+	$(Q)BUILD=$(BUILD) ONLY='$(ONLY)' bench/run $(BENCH_BUILD)/release/zendo $(BUILD)/stock-xen $(BENCH_BUILD)/guest
+.PHONY: bench

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Order of the measurements, medians. */
+#include "bench.h"
+
+const char test_name[] = "bench";
+uint64_t samples[SAMPLES];
+static uint64_t empty_pair;
+
+static uint64_t median(unsigned int nr)
+{
+    for (unsigned int i = 1; i < nr; i++)
+        for (unsigned int j = i; j > 0 && samples[j - 1] > samples[j]; j--) {
+            const uint64_t t = samples[j];
+
+            samples[j] = samples[j - 1];
+            samples[j - 1] = t;
+        }
+    return samples[nr / 2];
+}
+
+void report(const char *name, unsigned int nr)
+{
+    print("BENCH %s %lu\n", name, median(nr) - empty_pair);
+}
+
+void report_whole(const char *name, unsigned int nr)
+{
+    print("BENCH %s %lu\n", name, median(nr));
+}
+
+void must(long rc, const char *what)
+{
+    if (rc != 0)
+        print("BENCH-ERROR %s: %ld\n", what, rc);
+    check(rc == 0, what, 0);
+}
+
+static void measure_empty_pair(void)
+{
+    for (unsigned int i = 0; i < SAMPLES; i++) {
+        const uint32_t from = stamp();
+
+        samples[i] = stamp() - from;
+    }
+    empty_pair = median(SAMPLES);
+}
+
+void test_main(void)
+{
+    measure_empty_pair();
+    bench_calls();
+    bench_events();
+    bench_grants();
+    bench_memory();
+    bench_tables();
+    bench_traps();
+    bench_privileged();
+    bench_user();
+    print("BENCH-END\n");
+}
