@@ -22,6 +22,8 @@ static inline uint32_t stamp(void)
     return low;
 }
 
+/* Does the command line say trace=name? Then it is repeated for ever, for somebody who logs instructions from outside. */
+bool is_traced(const char *name);
 /* Sorts samples[0..nr), prints the median. */
 void report(const char *name, unsigned int nr);
 /* The same, and an empty pair has not been in it. */
@@ -29,11 +31,12 @@ void report_whole(const char *name, unsigned int nr);
 
 #define MEASURE_N(nr, name, prepare, operation)     \
     do {                                            \
-        for (unsigned int i_ = 0; i_ < (nr); i_++) { \
+        const bool forever_ = is_traced(name);      \
+        for (unsigned int i_ = 0; i_ < (nr) || forever_; i_++) { \
             prepare;                                \
             const uint32_t from_ = stamp();         \
             operation;                              \
-            samples[i_] = stamp() - from_;          \
+            samples[i_ % SAMPLES] = stamp() - from_; \
         }                                           \
         report(name, nr);                           \
     } while (0)

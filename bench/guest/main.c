@@ -6,6 +6,23 @@ const char test_name[] = "bench";
 uint64_t samples[SAMPLES];
 static uint64_t empty_pair;
 
+bool is_traced(const char *name)
+{
+    static const char option[] = "trace=";
+    const char *p = (const char *)start_info->cmd_line;
+
+    while (*p != '\0' && memcmp(p, option, sizeof(option) - 1) != 0)
+        p++;
+    if (*p == '\0')
+        return false;
+    for (p += sizeof(option) - 1; *name != '\0' && *p == *name; p++)
+        name++;
+    if (*name != '\0' || *p != '\0')
+        return false;
+    print("TRACE\n");
+    return true;
+}
+
 static uint64_t median(unsigned int nr)
 {
     for (unsigned int i = 1; i < nr; i++)
