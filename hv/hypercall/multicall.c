@@ -7,10 +7,13 @@
 #include <hv/percpu.h>
 #include <arch/percpu.h>
 
-enum step { STEP_DONE, STEP_CONTINUED, STEP_FAULT };
+enum step { STEP_DONE, STEP_CONTINUED, STEP_FAULT, STEP_LEFT };
 
-/* One entry: copied once, called, its result (or what is left of it) written back. */
-static enum step run_entry(struct vcpu *v, uint64_t entry_va)
+/*
+ * One entry: copied once, called, its result (or what is left of it) written back. STEP_LEFT: it was
+ * IRET, and *left is what goes into the register that it returns to.
+ */
+static enum step run_entry(struct vcpu *v, uint64_t entry_va, long *left)
 {
     struct multicall_entry call;
 
@@ -19,6 +22,11 @@ static enum step run_entry(struct vcpu *v, uint64_t entry_va)
     v->hypercall.continued = false;
     const long result = hypercall_dispatch(call.op, call.args[0], call.args[1], call.args[2], call.args[3], call.args[4]);
 
+    /* Trust: what follows would run with the guest's user page tables loaded, as if its kernel had called. */
+    if (unlikely(call.op == __HYPERVISOR_iret)) {
+        *left = result;
+        return STEP_LEFT;
+    }
     if (likely(!v->hypercall.continued)) {
         const xen_ulong_t value = (xen_ulong_t)result;
 
@@ -42,10 +50,14 @@ long hc_multicall(uint64_t calls, uint64_t nr_calls, uint64_t a3, uint64_t a4, u
     for (uint64_t i = 0; i < nr_calls; i++, calls += sizeof(struct multicall_entry)) {
         if (i != 0 && hypercall_preempt_check())
             return hypercall_continue(__HYPERVISOR_multicall, calls, nr_calls - i, 0, 0, 0);
+        long left = 0;
+
         v->hypercall.in_multicall = true;
-        const enum step step = run_entry(v, calls);
+        const enum step step = run_entry(v, calls, &left);
         v->hypercall.in_multicall = false;
 
+        if (step == STEP_LEFT)
+            return left;
         if (step == STEP_FAULT)
             return ERR(EFAULT);
         if (step == STEP_CONTINUED)
