@@ -28,6 +28,18 @@ void pv_mmu_load(struct vcpu *v)
 
 /* ---- replacing ---- */
 
+/* ABI: by VMASST_TYPE_m2p_strict (xen/xen.h) either kernel tables get the M2P's slot, or user tables lose it. */
+static void show_m2p(const struct domain *d, mfn_t root, bool is_kernels)
+{
+    pte_t *slot = (pte_t *)mfn_va(root) + pt_index(M2P_RO_BASE, 4);
+    const bool strict = d->vm_assist >> VMASST_TYPE_m2p_strict & 1;
+
+    if (is_kernels && !strict)
+        write_once(*slot, hv_l4[pt_index(M2P_RO_BASE, 4)]);
+    else if (!is_kernels && strict)
+        write_once(*slot, 0);
+}
+
 /* Makes *base refer to mfn (MFN_INVALID: to nothing) for a vCPU of c->owner; the lock is held. `loads`: CR3 follows at once. */
 static int replace_base(struct pt_context *c, struct vcpu *v, mfn_t *base, mfn_t mfn, bool loads)
 {
@@ -38,6 +50,7 @@ static int replace_base(struct pt_context *c, struct vcpu *v, mfn_t *base, mfn_t
         rc = pt_get(c, mfn, FRAME_L4);
         if (rc != 0)
             return rc;
+        show_m2p(c->owner, mfn, base == &v->arch.cr3_kernel);
     }
     *base = mfn;
     pv_mmu_update_cr3(v);
@@ -81,7 +94,7 @@ int pv_new_user_base(struct vcpu *v, mfn_t mfn)
 {
     if (mfn_eq(v->arch.cr3_user, mfn))
         return 0;
-    return change_base(v, &v->arch.cr3_user, mfn, false, v);
+    return change_base(v, &v->arch.cr3_user, mfn, !v->arch.in_kernel, v);
 }
 
 /* Idempotent, so that it can be called again after -ERESTART. */
