@@ -169,6 +169,9 @@ int frame_type_claim(struct frame *f, enum frame_type type, const struct domain 
 {
     uint64_t info = frame_type_info(f), next;
 
+    /* Trust: a guest may give a page up that we showed it (its shared info). We go on writing to that one. */
+    if (unlikely(f->flags & FRAME_HYPERVISOR))
+        return -(int)XEN_EINVAL;
     do {
         if (frame_type_count(info) != 0 && unlikely(!(info & FRAME_VALIDATED)))
             return -(int)XEN_EINVAL;

@@ -170,6 +170,19 @@ static void get_and_take_is_all_or_nothing(void **state)
     assert_int_equal(frame_type_count(f->type_info), 0);
 }
 
+/* A guest gives its shared info up but keeps a mapping: the page is of no type then, and we still write to it. */
+static void a_page_of_ours_is_never_a_table(void **state)
+{
+    struct frame *f = page_of(&a);
+
+    f->flags = FRAME_HYPERVISOR;
+    assert_int_equal(frame_type_claim(f, FRAME_L1, &a), -XEN_EINVAL);
+    assert_int_equal(frame_type_claim(f, FRAME_SEGDESC, &a), -XEN_EINVAL);
+    assert_int_equal(frame_take_writable(f, &a), 0);
+    frame_drop_type(f);
+    assert_int_equal(frame_type_claim(f, FRAME_L4, &a), -XEN_EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +194,7 @@ int main(void)
         cmocka_unit_test(a_remote_mapping_makes_it_flush_everywhere),
         cmocka_unit_test(a_use_in_between_shows),
         cmocka_unit_test(get_and_take_is_all_or_nothing),
+        cmocka_unit_test(a_page_of_ours_is_never_a_table),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -106,7 +106,7 @@ static inline void frame_put_and_drop(struct frame *f) { frame_drop_type(f); fra
 /*
  * For arch code that checks content (page tables, descriptor tables); the owner's mmu_lock is held.
  * claim: 0: counted, content is known to be good. 1: the only count, not validated: the caller
- * validates, then frame_type_publish or frame_type_end. -EINVAL: in use as another type, or in limbo.
+ * validates, then frame_type_publish or frame_type_end. -EINVAL: in use as another type, in limbo, or the hypervisor's.
  */
 int frame_type_claim(struct frame *f, enum frame_type type, const struct domain *owner) must_check;
 void frame_type_publish(struct frame *f);
