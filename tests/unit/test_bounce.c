@@ -5,7 +5,6 @@
 
 #include <arch/platform.h>
 #include <arch/pv.h>
-#include <hv/guest_access.h>
 
 static unsigned int host_swapgs, cr3_switches, crashes;
 static bool emulate_privileged, fixup_fault;
@@ -16,14 +15,6 @@ static struct pv_trap_entry traps[256];
 static uint64_t stack[64];
 static uint64_t *const stack_top = stack + 60;
 
-bool guest_range_ok(uint64_t va, size_t n) { return va + n <= 0x800000000000ULL; }
-int guest_read(void *dst, uint64_t va, size_t n)
-{
-    if (va < 4096)
-        return -14;
-    memcpy(dst, (void *)(uintptr_t)va, n);
-    return 0;
-}
 void domain_crash(struct domain *dom, const char *why, ...) { crashes++; }
 void pv_mmu_update_cr3(struct vcpu *vc) { }
 void pv_mmu_switch_mode(struct vcpu *vc) { cr3_switches++; }
@@ -195,12 +186,13 @@ static void test_iret_to_user(void **unused)
 
 static void test_iret_to_kernel_and_syscall(void **unused)
 {
-    struct iret_context c = { .flags = VGCF_IN_SYSCALL, .rip = 0x5000, .cs = 0xe030, .rsp = 0x7000, .ss = 0xe02b };
+    struct iret_context c = { .flags = VGCF_IN_SYSCALL, .rip = 0x5000, .cs = 0xe030, .rsp = 0x7000, .ss = 0x77 }; /* selectors do not count */
 
     iret_with(&c);
     hc_iret(0, 0, 0, 0, 0);
     assert_true(v.arch.in_kernel);
     assert_int_equal(regs_now()->cs, 0xe033);
+    assert_int_equal(regs_now()->ss, 0xe02b);
     assert_int_equal(regs_now()->rcx, 0x5000);
     assert_int_equal(regs_now()->r11, regs_now()->rflags);
     assert_true(regs_now()->rflags & RFLAGS_IF); /* the machine's, always */
@@ -215,7 +207,7 @@ static void test_iret_refused(void **unused)
     iret_with(&c);
     hc_iret(0, 0, 0, 0, 0);
     assert_int_equal(crashes, 1);
-    regs_now()->rsp = 8;
+    regs_now()->rsp = 0xffff7fffffffffe0; /* reaches into the hypervisor */
     hc_iret(0, 0, 0, 0, 0);
     assert_int_equal(crashes, 2);
 }
@@ -223,10 +215,10 @@ static void test_iret_refused(void **unused)
 static void test_syscall(void **unused)
 {
     regs_now()->vector = TRAP_SYSCALL;
-    regs_now()->rflags |= RFLAGS_DF;
+    regs_now()->rflags |= RFLAGS_DF | RFLAGS_ID;
     pv_syscall_from_user(regs_now());
     assert_int_equal(regs_now()->rip, 0x8200);
-    assert_int_equal(regs_now()->rflags & RFLAGS_DF, 0);
+    assert_int_equal(regs_now()->rflags & (RFLAGS_DF | RFLAGS_ID), RFLAGS_DF);
     assert_int_equal(regs_now()->r11, regs_now()->rflags);
     assert_int_equal(info.evtchn_upcall_mask, 1);
     setup(NULL);
@@ -240,6 +232,10 @@ static void test_syscall(void **unused)
     pv_syscall_from_user(regs_now());
     assert_int_equal(regs_now()->rip, 0x9000 + VEC_GP);
     assert_int_equal(frame()[2], 0);
+    setup(NULL);
+    regs_now()->vector = TRAP_SYSCALL32; /* no handler of its own: undefined, not the 64-bit one */
+    pv_syscall_from_user(regs_now());
+    assert_int_equal(regs_now()->rip, 0x9000 + VEC_UD);
     setup(NULL);
     regs_now()->vector = TRAP_SYSCALL32;
     v.arch.syscall32.rip = 0x8300;

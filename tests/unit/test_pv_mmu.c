@@ -45,7 +45,7 @@ static uint32_t rnd(uint32_t n)
     return (uint32_t)((random_state >> 33) % n);
 }
 
-pte_t hv_l4[PT_ENTRIES];
+pte_t hv_l4[PT_ENTRIES] = { [HV_FIRST_SLOT] = HV_SLOT + HV_FIRST_SLOT * PAGE_SIZE };
 mfn_t image_mfn(const void *p) { return MFN(0); }
 void hv_install_slots(pte_t *l4)
 {
@@ -207,7 +207,7 @@ static void expect_table(unsigned int i)
     }
     for (unsigned int s = 0; s < held; s++) {
         if (is_reserved(level, s))
-            assert_true(limbo || page(i)[s] == HV_SLOT + s * PAGE_SIZE);
+            assert_true(limbo || page(i)[s] == HV_SLOT + s * PAGE_SIZE || (s == HV_FIRST_SLOT && page(i)[s] == 0));
         else if (page(i)[s] & PTE_P)
             expect_entry(level, page(i)[s], domain_get_by_id(fr(i)->owner));
     }
@@ -372,8 +372,10 @@ static int model_take(const struct domain *d, uint64_t mfn, unsigned int level)
         if (rc != 0)
             return rc;
     }
-    if (first && level == 4)
+    if (first && level == 4) {
         hv_install_slots(model_ram[mfn]);
+        model_ram[mfn][HV_FIRST_SLOT] = 0; /* the M2P comes with the use as a kernel's table */
+    }
     return 0;
 }
 
@@ -666,6 +668,8 @@ static int model_base(mfn_t *base, uint64_t mfn)
     if (rc != 0 || mfn_eq(old, MFN(mfn)))
         return rc;
     *base = MFN(mfn);
+    if (base == &model.kernel)
+        model_ram[mfn][HV_FIRST_SLOT] = hv_l4[HV_FIRST_SLOT];
     if (!mfn_is_invalid(old))
         model_drop(old.v);
     return 0;

@@ -34,7 +34,7 @@ static void general_protection(struct vcpu *v, struct trap_frame *regs)
         if (error_code & ERROR_CODE_IDT) {
             if (try_software_interrupt(v, regs))
                 return;
-        } else if (pv_emulate_privileged(v, regs)) {
+        } else if (error_code == 0 && pv_emulate_privileged(v, regs)) {
             return;
         }
     }
@@ -77,11 +77,12 @@ void pv_exception(struct trap_frame *regs, uint64_t cr2)
     struct vcpu *v = current;
     const unsigned int vector = regs->vector;
 
-    switch (vector) {
-    case VEC_PF:
+    if (likely(vector == VEC_PF)) {
         if (!pv_mmu_fixup_fault(v, regs, cr2))
             pv_inject_page_fault(v, regs->error_code, cr2);
         return;
+    }
+    switch (vector) {
     case VEC_GP:
         general_protection(v, regs);
         return;
@@ -113,31 +114,34 @@ static void syscall_undefined(struct vcpu *v, struct trap_frame *regs)
     pv_inject_exception(v, VEC_UD, 0);
 }
 
-static void bounce_syscall(struct vcpu *v, struct trap_frame *regs, const struct pv_callback *handler)
+static void bounce_to(struct vcpu *v, const struct pv_callback *handler)
 {
-    pv_bounce(v, handler->rip, handler->disables_events ? PV_BOUNCE_MASK_EVENTS : 0, 0);
-    regs->rflags &= ~(uint64_t)RFLAGS_DF;
-    regs->r11 = regs->rflags;
+    pv_bounce(v, handler->rip, handler->disables_events ? PV_BOUNCE_MASK_EVENTS : 0);
+}
+
+static void bounce_sysenter(struct vcpu *v)
+{
+    if (v->arch.sysenter.rip == 0)
+        pv_inject_exception(v, VEC_GP, 0);
+    else
+        bounce_to(v, &v->arch.sysenter);
 }
 
 void pv_syscall_from_user(struct trap_frame *regs)
 {
     struct vcpu *v = current;
-    const struct pv_callback *handler = &v->arch.syscall;
+    const struct pv_callback *handler = regs->vector == TRAP_SYSCALL ? &v->arch.syscall : &v->arch.syscall32;
 
     if (regs->vector == TRAP_SYSENTER) {
-        handler = &v->arch.sysenter;
-        if (handler->rip == 0) {
-            pv_inject_exception(v, VEC_GP, 0);
-            return;
-        }
-        pv_bounce(v, handler->rip, handler->disables_events ? PV_BOUNCE_MASK_EVENTS : 0, 0);
+        bounce_sysenter(v);
         return;
     }
-    if (regs->vector == TRAP_SYSCALL32 && v->arch.syscall32.rip != 0)
-        handler = &v->arch.syscall32;
-    if (unlikely(handler->rip == 0))
+    if (unlikely(handler->rip == 0)) {
         syscall_undefined(v, regs);
-    else
-        bounce_syscall(v, regs, handler);
+        return;
+    }
+    bounce_to(v, handler);
+    /* ABI: as stock does: ID is off in a SYSCALL handler, DF is left as it was. */
+    regs->rflags &= ~(uint64_t)RFLAGS_ID;
+    regs->r11 = regs->rflags;
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The IRET hypercall: how a 64-bit PV kernel leaves a handler (xen/arch-x86/xen-x86_64.h, struct iret_context). */
+#include <arch/extable.h>
 #include <arch/pv.h>
-#include <hv/guest_access.h>
 #include <hv/log.h>
 #include <hv/percpu.h>
+
+/* What a guest may have in RFLAGS: no IOPL, VM, VIF, VIP, nothing reserved (SDM1 3.4.3). */
+#define RFLAGS_GUEST (0x3fffffu & ~(RFLAGS_IOPL | RFLAGS_VM | RFLAGS_VIF | RFLAGS_VIP))
 
 /* From kernel to user: needs a user page table. */
 static bool leave_kernel(struct vcpu *v)
@@ -16,43 +19,70 @@ static bool leave_kernel(struct vcpu *v)
     return true;
 }
 
-static void load_frame(struct trap_frame *regs, const struct iret_context *c)
+/* One word of struct iret_context into the register frame, or to `fault`. */
+#define LOAD(to, from)                                                                               \
+    __asm__ goto("1: movq (%0), %%rax\n\tmovq %%rax, (%1)\n\t" EXTABLE_STR("1b", "%l[fault]")        \
+                 :: "r"(frame + offsetof(struct iret_context, from)), "r"(to) : "rax", "memory" : fault)
+
+/*
+ * Trust: read once, straight into the registers of the vCPU, and made harmless there; the CPU checks the selectors
+ * at IRET, in ring 3. false: not readable, the registers are spoilt.
+ */
+static inline bool read_frame(struct trap_frame *regs, uint64_t frame, uint64_t *flags)
 {
-    regs->rip = c->rip;
-    /* Trust: the CPU checks the selectors at IRET, in ring 3; a refusal is the failsafe callback. */
-    regs->cs = (c->cs | 3) & 0xffff;
-    regs->ss = (c->ss | 3) & 0xffff;
-    regs->rsp = c->rsp;
-    regs->rflags = (c->rflags & ~(uint64_t)(RFLAGS_IOPL | RFLAGS_VM | RFLAGS_VIF | RFLAGS_VIP)) | RFLAGS_IF | RFLAGS_MBS;
-    regs->rflags &= 0x3fffffu;
+    if (unlikely(frame - (HV_VIRT_START - sizeof(struct iret_context)) < HV_VIRT_END - HV_VIRT_START + sizeof(struct iret_context)))
+        return false;
+    LOAD(&regs->rax, rax);
+    LOAD(&regs->r11, r11);
+    LOAD(&regs->rcx, rcx);
+    LOAD(flags, flags);
+    LOAD(&regs->rip, rip);
+    LOAD(&regs->cs, cs);
+    LOAD(&regs->rflags, rflags);
+    LOAD(&regs->rsp, rsp);
+    LOAD(&regs->ss, ss);
+    return true;
+fault:
+    return false;
 }
 
+/* ABI: rcx, r11 and the selectors are as SYSRET leaves them, whichever instruction returns. */
+static inline void return_by_sysret(struct trap_frame *regs)
+{
+    regs->rcx = regs->rip;
+    regs->r11 = regs->rflags;
+    if (regs->cs != SEL_GUEST_CS32)
+        regs->cs = SEL_GUEST_CS64;
+    regs->ss = SEL_GUEST_DS;
+    regs->vector = TRAP_SYSCALL;
+}
+
+void pv_iret(struct vcpu *v, struct trap_frame *regs)
+{
+    const uint64_t frame = regs->rsp;
+    uint64_t flags = 0;
+
+    if (unlikely(!read_frame(regs, frame, &flags))) {
+        domain_crash(v->domain, "IRET with an unreadable stack %#lx\n", frame);
+        return;
+    }
+    if ((regs->cs & 3) == 3 && !leave_kernel(v))
+        return;
+    if (unlikely(v->domain->vm_assist & (1ULL << VMASST_TYPE_architectural_iopl)))
+        v->arch.iopl = (unsigned int)(regs->rflags >> 12) & 3;
+    write_once(v->vcpu_info->evtchn_upcall_mask, !(regs->rflags & RFLAGS_IF));
+    regs->cs = (uint16_t)(regs->cs | 3);
+    regs->ss = (uint16_t)(regs->ss | 3);
+    regs->rflags = (regs->rflags & RFLAGS_GUEST) | RFLAGS_IF | RFLAGS_MBS;
+    regs->vector = 0;
+    if (flags & VGCF_IN_SYSCALL)
+        return_by_sysret(regs);
+    v->arch.in_nmi = v->arch.in_mce = false;
+}
+
+/* In a multicall, and for the table's sake: a kernel's own IRET comes straight from pv_hypercall(). */
 long hc_iret(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
-    struct vcpu *v = current;
-    struct trap_frame *regs = guest_regs();
-    struct iret_context c;
-
-    if (unlikely(guest_read(&c, regs->rsp, sizeof(c)) != 0)) {
-        domain_crash(v->domain, "IRET with an unreadable stack %#lx\n", regs->rsp);
-        return 0;
-    }
-    if ((c.cs & 3) == 3 && !leave_kernel(v))
-        return 0;
-    if (v->domain->vm_assist & (1ULL << VMASST_TYPE_architectural_iopl))
-        v->arch.iopl = (unsigned int)(c.rflags >> 12) & 3;
-    load_frame(regs, &c);
-    if (c.flags & VGCF_IN_SYSCALL) {
-        /* ABI: rcx and r11 are as SYSRET leaves them, whichever instruction returns. */
-        regs->rcx = regs->rip;
-        regs->r11 = regs->rflags;
-        regs->vector = TRAP_SYSCALL;
-    } else {
-        regs->rcx = c.rcx;
-        regs->r11 = c.r11;
-        regs->vector = 0;
-    }
-    write_once(v->vcpu_info->evtchn_upcall_mask, !(c.rflags & RFLAGS_IF));
-    v->arch.in_nmi = v->arch.in_mce = false;
-    return (long)c.rax;
+    pv_iret(current, guest_regs());
+    return (long)guest_regs()->rax;
 }

@@ -203,14 +203,17 @@ exit_to_guest:
     call guest_exit_work
     cmpl $TRAP_SYSCALL, FRAME_VECTOR(%rsp)
     jne 2f
-    /* SYSRET only if it gives exactly what IRET would: rcx and r11 hold rip and rflags, flat selectors, canonical rip. */
+    /*
+     * SYSRET only if it gives what IRET would: rcx and r11 hold rip and rflags, flat selectors, canonical rip.
+     * ABI: but TF traps after SYSRET itself, as at the end of any instruction that a guest steps over.
+     */
     movq FRAME_RIP(%rsp), %rax
     cmpq FRAME_RCX(%rsp), %rax
     jne 2f
     movq FRAME_RFLAGS(%rsp), %rcx
     cmpq FRAME_R11(%rsp), %rcx
     jne 2f
-    testl $0x10100, %ecx              /* RF, TF */
+    testl $0x10000, %ecx              /* RF */
     jnz 2f
     sarq $47, %rax
     jnz 3f
@@ -230,7 +233,7 @@ iret_to_guest:
     iretq
     EXTABLE iret_to_guest, iret_failed
 
-/* IRET refused the guest's selectors or rip. Its frame is intact at the top of the stack: rebuild ours around it. */
+/* IRET refused the guest's selectors or rip (what the cause was is kept). Its frame is intact at the top of the stack: rebuild ours around it. */
 iret_failed:
     pushq $0
     SAVE_REGISTERS

@@ -85,6 +85,14 @@ static const char *const exception_names[] = {
     "page fault", "reserved", "x87 error", "alignment check", "machine check", "SIMD error", "virtualization", "control protection",
 };
 
+/* Why the last IRET to a guest failed: interrupts stay off until trap_iret_failed. */
+struct iret_fault {
+    unsigned int vector;
+    uint32_t error_code;
+    uint64_t cr2;
+};
+static DEFINE_PER_CPU(struct iret_fault, iret_fault);
+
 static void hypervisor_exception(struct trap_frame *regs, uint64_t cr2)
 {
     const unsigned int v = regs->vector;
@@ -100,6 +108,8 @@ static void hypervisor_exception(struct trap_frame *regs, uint64_t cr2)
     /* Not a guest vCPU's tables: the LDT window is filled on demand (the CPU read a guest selector for us). */
     if (v == VEC_PF && current != NULL && !current->is_idle && pv_mmu_fixup_fault(current, regs, cr2))
         return;
+    if (regs->rip == (uintptr_t)iret_to_guest)
+        this_cpu(iret_fault) = (struct iret_fault){ .vector = v, .error_code = regs->error_code, .cr2 = cr2 };
     if (extable_fixup(regs))
         return;
     trap_dump(regs);
@@ -152,8 +162,13 @@ void guest_exit_work(void)
     }
 }
 
+/* ABI: the exception is the guest's, as if it had happened where it wanted to go. */
 void trap_iret_failed(struct trap_frame *regs)
 {
+    const struct iret_fault why = this_cpu(iret_fault);
+
+    regs->vector = why.vector;
+    regs->error_code = why.error_code;
     irq_enable();
-    pv_failsafe(current);
+    pv_exception(regs, why.cr2);
 }

@@ -76,7 +76,7 @@ struct regs {
 extern void (*exception_handler)(struct regs *r);
 /* Event upcall. */
 extern void (*event_handler)(void);
-extern char event_entry[], failsafe_entry[], syscall_entry[];
+extern char event_entry[], failsafe_entry[], syscall_entry[], syscall32_entry[], sysenter_entry[], nmi_entry[];
 extern const struct trap_info exception_table[];
 
 /* vCPUs: 0 is there; others run fn(arg) on stacks of their own after vcpu_start. */
@@ -158,6 +158,8 @@ struct regs user_run(struct regs in, uint64_t flags, const char *code, const cha
 #define USER_RUN(in, flags, name) user_run(in, flags, name, name##_end)
 /* A line of the transcript. */
 void user_show(const char *name, const struct regs *r);
+/* RFLAGS at the start of the last handler. */
+extern uint64_t entry_rflags;
 /* DS, ES, FS, GS of the last failsafe frame. */
 extern uint64_t failsafe_segments[4];
 

@@ -60,6 +60,9 @@ stub\n:
     .endr
 
 exception_common:
+    pushfq
+    popq entry_rflags(%rip)
+    cld
     pushq %rdi
     pushq %rsi
     pushq %rdx
@@ -195,7 +198,9 @@ exception_table:
     .globl vcpu_stacks
 vcpu_stacks:
     .skip 8 * 65536
-    .globl failsafe_segments
+    .globl failsafe_segments, entry_rflags
+entry_rflags:
+    .skip 8
 failsafe_segments:
     .skip 32
 user_kernel_rsp:

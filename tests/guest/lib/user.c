@@ -10,6 +10,7 @@ static struct {
     struct regs regs;
 } entry_frame;
 static struct regs result;
+static uint64_t handler_rflags;
 static volatile bool is_active;
 
 void user_enter(struct regs *frame);
@@ -66,11 +67,16 @@ void user_trap(struct regs *r)
         return;
     is_active = false;
     result = *r;
+    handler_rflags = entry_rflags;
     user_leave();
 }
 
 void user_show(const char *name, const struct regs *r)
 {
-    print("= user %s: vector %lx error %lx rip %lx cs %lx ss %lx\n", name, r->vector, r->error_code, r->rip, r->cs, r->ss);
-    print("= user %s: rflags %lx rsp %lx rax %lx rcx %lx r11 %lx\n", name, r->rflags, r->rsp, r->rax, r->rcx, r->r11);
+    const bool in_image = r->rip >= 0xffffffff80000000 && r->rip < 0xffffffff90000000;
+
+    /* Where our own code lies changes with it. */
+    print("= user %s: vector %lx error %lx rip %lx cs %lx ss %lx\n", name, r->vector, r->error_code, in_image ? 0x11 : r->rip, r->cs, r->ss);
+    print("= user %s: rflags %lx rsp %lx rax %lx rcx %lx r11 %lx; handler's rflags %lx\n", name, r->rflags, r->rsp, r->rax, r->rcx, r->r11,
+          handler_rflags & ~0xd5ul);
 }

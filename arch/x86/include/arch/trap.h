@@ -8,6 +8,9 @@
 /* 256 stubs of 16 bytes each; own stubs for the vectors with their own stacks. */
 extern const char trap_stubs[], trap_ist_stub_db[], trap_ist_stub_nmi[], trap_ist_stub_mc[], trap_ist_stub_df[];
 
+/* The IRET that returns to guests. */
+extern const char iret_to_guest[];
+
 /* Called by entry.S, interrupts disabled. */
 void trap_entry(struct trap_frame *regs);
 void trap_syscall(struct trap_frame *regs);

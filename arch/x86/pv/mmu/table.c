@@ -191,6 +191,14 @@ int pt_undo(struct pt_context *c, struct frame *f)
 
 /* ---- promotion and demotion ---- */
 
+/* The hypervisor's slots. ABI: the M2P comes with the first use as a kernel's table, unless the guest is strict about it: base.c. */
+static void install_slots(const struct pt_context *c, pte_t *l4)
+{
+    hv_install_slots(l4);
+    if (!(c->owner->vm_assist >> VMASST_TYPE_m2p_strict & 1))
+        l4[pt_index(M2P_RO_BASE, 4)] = 0;
+}
+
 /* f has one type reference, unvalidated. Ends with it validated, gone, or stopped (-ERESTART). */
 static int promote(struct pt_context *c, struct frame *f, const struct pt_level *l)
 {
@@ -198,7 +206,7 @@ static int promote(struct pt_context *c, struct frame *f, const struct pt_level 
 
     if (rc == 0) {
         if (l->type == FRAME_L4)
-            hv_install_slots(frame_va(f));
+            install_slots(c, frame_va(f));
         frame_type_publish(f);
         return 0;
     }
