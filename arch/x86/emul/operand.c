@@ -23,12 +23,14 @@ enum emul_result emul_raise_page_fault(struct emul_context *c, uint32_t error_co
 
 uint64_t *emul_register(struct trap_frame *r, unsigned int nr)
 {
-    uint64_t *const regs[16] = {
-        &r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp, &r->rsi, &r->rdi,
-        &r->r8, &r->r9, &r->r10, &r->r11, &r->r12, &r->r13, &r->r14, &r->r15,
+#define AT(name) offsetof(struct trap_frame, name)
+    static const uint8_t offset[16] = {
+        AT(rax), AT(rcx), AT(rdx), AT(rbx), AT(rsp), AT(rbp), AT(rsi), AT(rdi),
+        AT(r8), AT(r9), AT(r10), AT(r11), AT(r12), AT(r13), AT(r14), AT(r15),
     };
+#undef AT
 
-    return regs[nr & 15];
+    return (uint64_t *)((char *)r + offset[nr & 15]);
 }
 
 void emul_reg_set(uint64_t *reg, unsigned int bytes, uint64_t value)

@@ -10,13 +10,12 @@
  */
 #include <arch/extable.h>
 #include <arch/pv.h>
-#include <hv/guest_access.h>
 #include <hv/log.h>
 #include <hv/percpu.h>
 #include <hv/softirq.h>
 #include <xen/vcpu.h>
 
-#define MAX_FRAME_WORDS 12u
+#define MAX_FRAME_BYTES 96u
 
 /* Cleared on entry to a handler, as an interrupt gate does (SDM3 6.12.1.3), and AC for supervisor code. */
 #define RFLAGS_CLEARED (RFLAGS_TF | RFLAGS_NT | RFLAGS_RF | RFLAGS_VM | RFLAGS_AC)
@@ -30,17 +29,14 @@ void pv_toggle_mode(struct vcpu *v)
     pv_mmu_switch_mode(v);
 }
 
-/* Trust: va is the guest's stack pointer less the frame; checked for range here, for presence by the CPU. */
-static inline bool store_words(uint64_t va, const uint64_t *words, unsigned int nr)
+/* One word of the frame, or to `fault` if the guest's stack cannot take it. */
+#define STORE(va, word) \
+    __asm__ goto("1: movq %1, (%0)\n\t" EXTABLE_STR("1b", "%l[fault]") :: "r"(va), "r"((uint64_t)(word)) : "memory" : fault)
+
+/* Trust: the frame below a guest's stack pointer must not reach into the hypervisor; presence and canonical form are the CPU's to check. */
+static inline bool stack_is_guests(uint64_t top)
 {
-    if (unlikely(!guest_range_ok(va, nr * sizeof(*words))))
-        return false;
-    for (unsigned int i = 0; i < nr; i++)
-        __asm__ goto("1: movq %1, (%0)\n\t" EXTABLE_STR("1b", "%l[fault]")
-                     :: "r"(va + i * sizeof(*words)), "r"(words[i]) : "memory" : fault);
-    return true;
-fault:
-    return false;
+    return top - HV_VIRT_START >= HV_VIRT_END - HV_VIRT_START + MAX_FRAME_BYTES;
 }
 
 /* IF shows the upcall mask, IOPL the virtual one if the guest asked for that. */
@@ -50,33 +46,9 @@ static inline uint64_t flags_for_guest(const struct vcpu *v, uint64_t rflags, ui
 
     if (upcall_mask == 0)
         flags |= RFLAGS_IF;
-    if (v->domain->vm_assist & (1ULL << VMASST_TYPE_architectural_iopl))
+    if (unlikely(v->domain->vm_assist & (1ULL << VMASST_TYPE_architectural_iopl)))
         flags |= (uint64_t)v->arch.iopl << 12;
     return flags;
-}
-
-static unsigned int build_frame(const struct vcpu *v, const struct trap_frame *regs, uint64_t cs, unsigned int how,
-                                uint32_t error_code, uint64_t frame[MAX_FRAME_WORDS])
-{
-    const uint8_t mask = read_once(v->vcpu_info->evtchn_upcall_mask);
-    unsigned int n = 0;
-
-    frame[n++] = regs->rcx;
-    frame[n++] = regs->r11;
-    if (unlikely(how & PV_BOUNCE_SEGMENTS)) {
-        frame[n++] = v->arch.ds;
-        frame[n++] = v->arch.es;
-        frame[n++] = v->arch.fs;
-        frame[n++] = v->arch.gs;
-    }
-    if (how & PV_BOUNCE_ERROR_CODE)
-        frame[n++] = error_code;
-    frame[n++] = regs->rip;
-    frame[n++] = cs | (uint64_t)mask << 32;
-    frame[n++] = flags_for_guest(v, regs->rflags, mask);
-    frame[n++] = regs->rsp;
-    frame[n++] = regs->ss & 0xffff;
-    return n;
 }
 
 /*
@@ -95,10 +67,18 @@ static inline void point_at_handler(struct trap_frame *regs, uint64_t rip, uint6
     regs->vector = TRAP_SYSCALL;
 }
 
-void pv_bounce(struct vcpu *v, uint64_t rip, unsigned int how, uint32_t error_code)
+static noinline cold void cannot_enter(const struct vcpu *v, uint64_t rip, uint64_t sp)
+{
+    domain_crash(v->domain, "cannot enter guest kernel: handler %#lx, stack %#lx, from rip %#lx\n", rip, sp, guest_regs()->rip);
+}
+
+/* `how` is a constant but for PV_BOUNCE_MASK_EVENTS: each use becomes straight code. */
+static always_inline void enter_kernel(struct vcpu *v, uint64_t rip, unsigned int how, uint32_t error_code)
 {
     struct trap_frame *regs = guest_regs();
-    uint64_t frame[MAX_FRAME_WORDS], sp, cs = regs->cs & 0xffff;
+    struct vcpu_info *info = v->vcpu_info;
+    const uint8_t mask = read_once(info->evtchn_upcall_mask);
+    uint64_t sp, cs = (uint16_t)regs->cs;
 
     if (v->arch.in_kernel) {
         /* ABI: a frame that interrupts the kernel says so by RPL 0. */
@@ -108,37 +88,60 @@ void pv_bounce(struct vcpu *v, uint64_t rip, unsigned int how, uint32_t error_co
         pv_toggle_mode(v);
         sp = v->arch.kernel_sp;
     }
-    const unsigned int nr = build_frame(v, regs, cs, how, error_code, frame);
-
-    sp = (sp & ~15ULL) - nr * sizeof(uint64_t);
-    if (unlikely(rip == 0) || unlikely(!store_words(sp, frame, nr))) {
-        domain_crash(v->domain, "cannot enter guest kernel: handler %#lx, stack %#lx, from rip %#lx\n", rip, sp, regs->rip);
-        return;
+    sp &= ~15ULL;
+    if (unlikely(!stack_is_guests(sp)) || unlikely(rip == 0))
+        goto fault;
+    STORE(sp - 8, (uint16_t)regs->ss);
+    STORE(sp - 16, regs->rsp);
+    STORE(sp - 24, flags_for_guest(v, regs->rflags, mask));
+    STORE(sp - 32, cs | (uint64_t)mask << 32);
+    STORE(sp - 40, regs->rip);
+    sp -= 40;
+    if (how & PV_BOUNCE_ERROR_CODE) {
+        sp -= 8;
+        STORE(sp, error_code);
     }
+    if (how & PV_BOUNCE_SEGMENTS) {
+        sp -= 32;
+        STORE(sp, v->arch.ds);
+        STORE(sp + 8, v->arch.es);
+        STORE(sp + 16, v->arch.fs);
+        STORE(sp + 24, v->arch.gs);
+    }
+    sp -= 16;
+    STORE(sp + 8, regs->r11);
+    STORE(sp, regs->rcx);
     if (how & PV_BOUNCE_MASK_EVENTS)
-        write_once(v->vcpu_info->evtchn_upcall_mask, 1);
+        write_once(info->evtchn_upcall_mask, 1);
     point_at_handler(regs, rip, sp);
+    return;
+fault:
+    cannot_enter(v, rip, sp);
 }
 
-static inline void bounce_exception(struct vcpu *v, unsigned int vector, uint32_t error_code)
+void pv_bounce(struct vcpu *v, uint64_t rip, unsigned int how)
 {
-    const struct pv_trap_entry *t = &v->arch.trap_table[vector & 0xff];
-    unsigned int how = t->disables_events ? PV_BOUNCE_MASK_EVENTS : 0;
+    enter_kernel(v, rip, how & PV_BOUNCE_MASK_EVENTS, 0);
+}
 
-    if (vector < 32 && (VECTORS_WITH_ERROR_CODE >> vector) & 1)
-        how |= PV_BOUNCE_ERROR_CODE;
-    if (unlikely(t->rip == 0)) {
-        guest_printk(LOG_ERR, "unhandled exception %u, error code %04x, rip %#lx, cr2 %#lx\n", vector, error_code,
-                     guest_regs()->rip, v->arch.cr2);
-        domain_crash(v->domain, "no handler for exception %u\n", vector);
-        return;
-    }
-    pv_bounce(v, t->rip, how, error_code);
+static noinline cold void unhandled(const struct vcpu *v, unsigned int vector, uint32_t error_code)
+{
+    guest_printk(LOG_ERR, "unhandled exception %u, error code %04x, rip %#lx, cr2 %#lx\n", vector, error_code,
+                 guest_regs()->rip, v->arch.cr2);
+    domain_crash(v->domain, "no handler for exception %u\n", vector);
 }
 
 void pv_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error_code)
 {
-    bounce_exception(v, vector, error_code);
+    const struct pv_trap_entry *t = &v->arch.trap_table[vector & 0xff];
+    const unsigned int how = t->disables_events ? PV_BOUNCE_MASK_EVENTS : 0;
+
+    if (unlikely(t->rip == 0))
+        unhandled(v, vector, error_code);
+    else if (vector < 32 && (VECTORS_WITH_ERROR_CODE >> vector) & 1)
+        enter_kernel(v, t->rip, how | PV_BOUNCE_ERROR_CODE, error_code);
+    else
+        enter_kernel(v, t->rip, how, 0);
 }
 
 void pv_inject_page_fault(struct vcpu *v, uint32_t error_code, uint64_t cr2)
@@ -149,7 +152,7 @@ void pv_inject_page_fault(struct vcpu *v, uint32_t error_code, uint64_t cr2)
         error_code |= PFEC_USER;
     v->arch.cr2 = cr2;
     write_once(v->vcpu_info->arch.cr2, cr2);
-    bounce_exception(v, VEC_PF, error_code);
+    pv_inject_exception(v, VEC_PF, error_code);
 }
 
 void pv_failsafe(struct vcpu *v)
@@ -161,18 +164,17 @@ void pv_failsafe(struct vcpu *v)
     v->arch.es = sel[1];
     v->arch.fs = sel[2];
     v->arch.gs = sel[3];
-    pv_bounce(v, v->arch.failsafe.rip, PV_BOUNCE_SEGMENTS | (v->arch.failsafe.disables_events ? PV_BOUNCE_MASK_EVENTS : 0), 0);
+    enter_kernel(v, v->arch.failsafe.rip, PV_BOUNCE_SEGMENTS | (v->arch.failsafe.disables_events ? PV_BOUNCE_MASK_EVENTS : 0), 0);
 }
 
 /* A machine check or NMI for the guest, unless it is still in the handler of the last one. */
-static bool deliver_asynchronous(struct vcpu *v, unsigned int vector, bool *pending, bool *active)
+static noinline void deliver_asynchronous(struct vcpu *v, unsigned int vector, bool *pending, bool *active)
 {
-    if (!*pending || *active || v->arch.trap_table[vector].rip == 0)
-        return false;
+    if (*active || v->arch.trap_table[vector].rip == 0)
+        return;
     *pending = false;
     *active = true;
-    bounce_exception(v, vector, 0);
-    return true;
+    pv_inject_exception(v, vector, 0);
 }
 
 void pv_deliver_pending(struct vcpu *v)
@@ -185,5 +187,5 @@ void pv_deliver_pending(struct vcpu *v)
         deliver_asynchronous(v, VEC_NMI, &v->nmi_pending, &v->arch.in_nmi);
     /* Order: a sender sets pending before it kicks this CPU; interrupts are off, so a later kick brings us here again. */
     if (read_once(info->evtchn_upcall_pending) && !read_once(info->evtchn_upcall_mask))
-        pv_bounce(v, v->arch.event.rip, PV_BOUNCE_MASK_EVENTS, 0);
+        pv_bounce(v, v->arch.event.rip, PV_BOUNCE_MASK_EVENTS);
 }

@@ -11,6 +11,11 @@ void pv_hypercall(struct trap_frame *regs)
 {
     struct vcpu *v = current;
 
+    /* Every return of a kernel to its user: without the detour over the table. */
+    if (regs->rax == __HYPERVISOR_iret) {
+        pv_iret(v, regs);
+        return;
+    }
     v->hypercall.continued = false;
     const long result = hypercall_dispatch(regs->rax, regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8);
 

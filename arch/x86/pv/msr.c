@@ -59,6 +59,12 @@
 #define GUEST_MCE_BANKS       2u
 #define EFER_GUEST            (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
 
+#ifdef HV_DEBUG
+#define note_unknown(...) guest_printk(LOG_DEBUG, __VA_ARGS__)
+#else
+#define note_unknown(...) ((void)0)
+#endif
+
 static bool is_intel(void) { return cpu_features.vendor == CPU_VENDOR_INTEL; }
 static bool is_amd(void) { return cpu_features.vendor == CPU_VENDOR_AMD || cpu_features.vendor == CPU_VENDOR_HYGON; }
 static bool within(uint32_t msr, uint32_t first, uint32_t last) { return msr - first <= last - first; }
@@ -229,7 +235,7 @@ int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
     *value = 0;
     if (reads_as_zero(v, msr))
         return 0;
-    guest_printk(LOG_DEBUG, "RDMSR 0x%08x unimplemented\n", msr);
+    note_unknown("RDMSR 0x%08x unimplemented\n", msr);
     return rc;
 }
 
@@ -346,6 +352,6 @@ int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 
     if (rc == 0 || (v->domain->arch.msr_relaxed && rdmsr_safe(msr, &ignored) == 0))
         return 0;
-    guest_printk(LOG_DEBUG, "WRMSR 0x%08x val 0x%016lx unimplemented\n", msr, value);
+    note_unknown("WRMSR 0x%08x val 0x%016lx unimplemented\n", msr, value);
     return rc;
 }

@@ -14,6 +14,8 @@ void pv_exception(struct trap_frame *regs, uint64_t cr2);
 void pv_syscall_from_user(struct trap_frame *regs);
 /* Guest kernel's SYSCALL: regs->rax is the hypercall number. */
 void pv_hypercall(struct trap_frame *regs);
+/* The IRET hypercall: regs becomes what is on the guest kernel's stack. Crashes the domain if that cannot be. */
+void pv_iret(struct vcpu *v, struct trap_frame *regs);
 /* Last step before return to the guest: delivers NMI, MCE, event upcall. Interrupts disabled. */
 void pv_deliver_pending(struct vcpu *v);
 
@@ -21,8 +23,8 @@ void pv_deliver_pending(struct vcpu *v);
 #define PV_BOUNCE_ERROR_CODE   1u  /* the frame has an error code */
 #define PV_BOUNCE_MASK_EVENTS  2u  /* the handler starts with events masked */
 #define PV_BOUNCE_SEGMENTS     4u  /* failsafe: the frame has DS, ES, FS, GS */
-/* Builds the frame on the guest kernel's stack and points regs at the handler; crashes the domain if the stack is bad. */
-void pv_bounce(struct vcpu *v, uint64_t rip, unsigned int how, uint32_t error_code);
+/* Builds a frame without error code on the guest kernel's stack and points regs at the handler; crashes the domain if the stack is bad. */
+void pv_bounce(struct vcpu *v, uint64_t rip, unsigned int how);
 /* The guest's selectors, base or return address could not be loaded: its failsafe callback. */
 void pv_failsafe(struct vcpu *v);
 /* Delivers an exception through the guest's trap table. */
