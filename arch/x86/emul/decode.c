@@ -14,7 +14,7 @@
 struct decoder {
     struct emul_context *c;
     struct emul_insn *i;
-    uint8_t bytes[MAX_INSN_BYTES];
+    uint8_t bytes[MAX_INSN_BYTES + sizeof(uint64_t)];
     unsigned int have, taken;
     bool address_prefix;
     int segment;               /* override, -1 none */
@@ -42,12 +42,22 @@ static enum emul_result refill(struct decoder *d)
     return EMUL_OK;
 }
 
+static inline enum emul_result take_byte(struct decoder *d, uint8_t *out)
+{
+    if (unlikely(d->taken == d->have))
+        EMUL_TRY(refill(d));
+    *out = d->bytes[d->taken++];
+    return EMUL_OK;
+}
+
+/* 1, 2, 4 or 8 bytes; the buffer has room behind it for the whole word. */
 static enum emul_result take(struct decoder *d, unsigned int bytes, uint64_t *out)
 {
     *out = 0;
-    while (d->have - d->taken < bytes)
+    while (unlikely(d->have - d->taken < bytes))
         EMUL_TRY(refill(d));
-    memcpy(out, d->bytes + d->taken, bytes);
+    memcpy(out, d->bytes + d->taken, sizeof(*out));
+    *out &= emul_mask(bytes);
     d->taken += bytes;
     return EMUL_OK;
 }
@@ -66,8 +76,7 @@ static void override_segment(struct decoder *d, enum emul_segment seg)
         d->segment = (int)seg;
 }
 
-/* true: byte was a prefix */
-static bool note_prefix(struct decoder *d, uint8_t byte)
+static void note_legacy_prefix(struct decoder *d, uint8_t byte)
 {
     struct emul_insn *i = d->i;
 
@@ -83,33 +92,46 @@ static bool note_prefix(struct decoder *d, uint8_t byte)
     case 0xf0: i->lock = true; break;
     case 0xf2: i->repeat = EMUL_REPNE; break;
     case 0xf3: i->repeat = EMUL_REPE; break;
-    default:
-        if (d->c->code_bits != 64 || (byte & 0xf0) != 0x40)
-            return false;
-        i->rex = byte;
-        return true;
     }
     i->rex = 0; /* REX counts only right before the opcode */
-    return true;
+}
+
+static inline bool is_legacy_prefix(uint8_t byte)
+{
+    /* One bit a byte: 26 2e 36 3e, 64..67, f0 f2 f3. */
+    static const uint32_t map[8] = { [1] = 1u << 6 | 1u << 14 | 1u << 22 | 1u << 30, [3] = 0xfu << 4, [7] = 0xdu << 16 };
+
+    return map[byte >> 5] >> (byte & 31) & 1;
+}
+
+static enum emul_result take_prefixes(struct decoder *d, uint8_t *opcode)
+{
+    for (;;) {
+        EMUL_TRY(take_byte(d, opcode));
+        if (unlikely(is_legacy_prefix(*opcode)))
+            note_legacy_prefix(d, *opcode);
+        else if (d->c->code_bits == 64 && (*opcode & 0xf0) == 0x40)
+            d->i->rex = *opcode;
+        else
+            return EMUL_OK;
+    }
 }
 
 static enum emul_result decode_opcode(struct decoder *d)
 {
-    uint64_t byte;
+    uint8_t byte;
 
-    do
-        EMUL_TRY(take(d, 1, &byte));
-    while (note_prefix(d, (uint8_t)byte));
+    EMUL_TRY(take_prefixes(d, &byte));
     d->i->opcode = EMUL_OPCODE(0, byte);
     if (byte != 0x0f)
         return EMUL_OK;
-    EMUL_TRY(take(d, 1, &byte));
+    EMUL_TRY(take_byte(d, &byte));
     d->i->opcode = EMUL_OPCODE(1, byte);
     if (byte != 0x38 && byte != 0x3a)
         return EMUL_OK;
     const unsigned int map = byte == 0x38 ? 2 : 3;
 
-    EMUL_TRY(take(d, 1, &byte));
+    EMUL_TRY(take_byte(d, &byte));
     d->i->opcode = EMUL_OPCODE(map, byte);
     return EMUL_OK;
 }
@@ -171,14 +193,14 @@ static enum emul_result decode_base(struct decoder *d, unsigned int mod, uint64_
     *sum = 0;
     *none = false;
     if (base == 4) {
-        uint64_t sib;
+        uint8_t sib;
 
-        EMUL_TRY(take(d, 1, &sib));
-        const unsigned int index = ((unsigned int)sib >> 3 & 7) | ((i->rex & REX_X) ? 8 : 0);
+        EMUL_TRY(take_byte(d, &sib));
+        const unsigned int index = (sib >> 3 & 7u) | ((i->rex & REX_X) ? 8 : 0);
 
         if (index != 4)
             *sum = address_register(d, index) << (sib >> 6);
-        base = (unsigned int)sib & 7;
+        base = sib & 7;
         if (base == 5 && mod == 0) {
             *none = true;
             return EMUL_OK;
@@ -215,13 +237,13 @@ static enum emul_result decode_address(struct decoder *d, unsigned int mod)
 static enum emul_result decode_modrm(struct decoder *d, unsigned int attributes)
 {
     struct emul_insn *i = d->i;
-    uint64_t modrm;
+    uint8_t modrm;
 
-    EMUL_TRY(take(d, 1, &modrm));
-    const unsigned int mod = (unsigned int)modrm >> 6;
+    EMUL_TRY(take_byte(d, &modrm));
+    const unsigned int mod = modrm >> 6;
 
     i->has_modrm = true;
-    i->modrm = (uint8_t)modrm;
+    i->modrm = modrm;
     i->reg = (uint8_t)((modrm >> 3 & 7) | ((i->rex & REX_R) ? 8 : 0));
     i->rm = (uint8_t)((modrm & 7) | ((i->rex & REX_B) ? 8 : 0));
     if (mod == 3 || (attributes & OP_REGS))
@@ -235,6 +257,8 @@ static enum emul_result decode_immediate(struct decoder *d, unsigned int attribu
     struct emul_insn *i = d->i;
     const unsigned int z = i->op_bytes == 2 ? 2 : 4;
 
+    if (!(attributes & (OP_MOFFS | OP_IMM8 | OP_IMMZ | OP_IMMV | OP_TESTIMM | OP_IMM16 | OP_ENTER)))
+        return EMUL_OK;
     if (attributes & OP_MOFFS)
         return take(d, i->addr_bytes, &i->offset);
     if (attributes & OP_IMM8)

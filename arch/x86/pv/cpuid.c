@@ -102,16 +102,19 @@ static bool asked_by_prefix(const struct vcpu *v) { return v->arch.in_kernel && 
  */
 static void adjust_features(const struct vcpu *v, const struct cpu_policy *p, struct cpuid_leaf *out)
 {
-    const bool enabled = v->arch.cr4 & CR4_OSXSAVE;
+    const uint32_t osxsave = 1u << (XEN_X86_FEATURE_OSXSAVE & 31), monitor = 1u << (XEN_X86_FEATURE_MONITOR & 31);
+    const bool by_prefix = asked_by_prefix(v);
 
-    if (enabled || (asked_by_prefix(v) && cpu_policy_has(p, XEN_X86_FEATURE_XSAVE)))
-        out->c |= 1u << (XEN_X86_FEATURE_OSXSAVE & 31);
+    if ((v->arch.cr4 & CR4_OSXSAVE) || (by_prefix && (p->basic[1].c >> (XEN_X86_FEATURE_XSAVE & 31) & 1)))
+        out->c |= osxsave;
+    if (!v->domain->is_hardware)
+        return;
     /* ABI: old dom0 kernels take MTRR as a sign of the memory type platform calls. */
-    if (v->domain->is_hardware && v->arch.in_kernel)
+    if (v->arch.in_kernel)
         out->d |= cpu_features.leaf1_d & MTRR_BIT;
     /* The dom0 kernel, when it reports the CPU's idle states to firmware, looks for MONITOR. */
-    if (v->domain->is_hardware && asked_by_prefix(v))
-        out->c |= cpu_features.leaf1_c & (1u << (XEN_X86_FEATURE_MONITOR & 31));
+    if (by_prefix)
+        out->c |= cpu_features.leaf1_c & monitor;
 }
 
 static void adjust(const struct vcpu *v, const struct cpu_policy *p, uint32_t leaf, uint32_t sub, struct cpuid_leaf *out)

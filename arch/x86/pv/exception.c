@@ -82,12 +82,13 @@ void pv_exception(struct trap_frame *regs, uint64_t cr2)
             pv_inject_page_fault(v, regs->error_code, cr2);
         return;
     }
+    if (vector == VECTOR_SYSCALL_INT80) {
+        int80(v, regs);
+        return;
+    }
     switch (vector) {
     case VEC_GP:
         general_protection(v, regs);
-        return;
-    case VECTOR_SYSCALL_INT80:
-        int80(v, regs);
         return;
     case VEC_NM:
         device_not_available(v);
