@@ -6,6 +6,7 @@
  * ABI: as on stock Xen, VMASST_TYPE_writable_pagetables need not be enabled for that.
  */
 #include "mmu.h"
+#include "../priv/priv.h"
 #include <arch/emul.h>
 #include <arch/pv.h>
 #include <hv/errno.h>
@@ -144,16 +145,6 @@ static const struct emul_ops pte_write_ops = {
 
 /* ---- the fault ---- */
 
-/* LAR (SDM2): the access rights as the upper half of the descriptor has them. */
-static bool is_64bit_code(uint16_t cs)
-{
-    uint32_t rights;
-    bool ok;
-
-    __asm__("lar %2, %0" : "=r"(rights), "=@ccz"(ok) : "r"((uint32_t)cs));
-    return ok && (rights & (1u << 21));
-}
-
 #define DR6_BS (1u << 14)
 
 static bool finish(struct vcpu *v, struct trap_frame *regs, const struct emul_context *c, enum emul_result result)
@@ -169,6 +160,10 @@ static bool finish(struct vcpu *v, struct trap_frame *regs, const struct emul_co
     return result != EMUL_UNHANDLEABLE;
 }
 
+/*
+ * Trust: the bytes are read again, so another vCPU may have made any instruction of them. It gets what ring 3
+ * has: flags change as they could without us, IF and IOPL, which are the machine's, do not.
+ */
 static bool execute(struct pte_write *w, struct trap_frame *regs)
 {
     struct emul_context c = {
@@ -177,7 +172,7 @@ static bool execute(struct pte_write *w, struct trap_frame *regs)
         .regs = regs,
         .code_bits = 64,
         .stack_bits = 64,
-        .cpl = 0,
+        .cpl = 3,
     };
 
     return finish(w->v, regs, &c, emul_step(&c));
@@ -194,7 +189,7 @@ bool pv_emulate_pte_write(struct vcpu *v, struct trap_frame *regs, uint64_t cr2)
     w.table = frame_get_mfn(pte_mfn(e), v->domain);
     if (w.table == NULL)
         return false;
-    if (is_live(w.table) && is_64bit_code((uint16_t)regs->cs))
+    if (is_live(w.table) && pv_code_bits(v, regs) == 64)
         done = execute(&w, regs);
     frame_put(w.table);
     return done;
