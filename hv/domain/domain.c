@@ -365,4 +365,5 @@ boot_code void domain_init(void)
 {
     domain_xen = make_pseudo(DOMID_XEN);
     domain_io = make_pseudo(DOMID_IO);
+    domain_dump_init();
 }

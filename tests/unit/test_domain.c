@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-// sources: hv/domain/domain.c hv/domain/lifecycle.c hv/domain/vcpu.c hv/lib/rangeset.c hv/lib/bitmap.c
+// sources: hv/domain/domain.c hv/domain/lifecycle.c hv/domain/vcpu.c hv/domain/dump.c hv/lib/rangeset.c hv/lib/bitmap.c
 /* Life of domains: creation with memory failing anywhere, references, shutdown, resume, preempted destruction, watchdogs. */
 #include "host_support.h"
 
@@ -73,6 +73,15 @@ void pirq_domain_fini(struct domain *d)
     nr_pirqs -= d->arch.pirqs != NULL;
     heap_free(d->arch.pirqs);
     d->arch.pirqs = NULL;
+}
+void pirq_domain_release(struct domain *d) { }
+void debug_key_register(unsigned char key, debug_key_fn *fn, const char *help) { }
+int domain_claim_pages(struct domain *d, uint64_t pages) { return 0; }
+void pirq_domain_release(struct domain *d) { }
+int domain_claim_pages(struct domain *d, uint64_t pages)
+{
+    d->nr_outstanding = (uint32_t)pages;
+    return 0;
 }
 int arch_domain_create(struct domain *d, const struct domain_config *config)
 {
