@@ -201,12 +201,13 @@ static void test_iret_to_kernel_and_syscall(void **unused)
 
 static void test_iret_refused(void **unused)
 {
-    struct iret_context c = { .cs = 0x33 };
+    struct iret_context c = { .cs = 0x33, .rflags = RFLAGS_IOPL };
 
     v.arch.cr3_user = MFN_INVALID;
     iret_with(&c);
     hc_iret(0, 0, 0, 0, 0);
     assert_int_equal(crashes, 1);
+    assert_int_equal(regs_now()->rflags, RFLAGS_IF | RFLAGS_MBS); /* it may be resumed */
     regs_now()->rsp = 0xffff7fffffffffe0; /* reaches into the hypervisor */
     hc_iret(0, 0, 0, 0, 0);
     assert_int_equal(crashes, 2);

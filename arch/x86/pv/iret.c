@@ -24,10 +24,7 @@ static bool leave_kernel(struct vcpu *v)
     __asm__ goto("1: movq (%0), %%rax\n\tmovq %%rax, (%1)\n\t" EXTABLE_STR("1b", "%l[fault]")        \
                  :: "r"(frame + offsetof(struct iret_context, from)), "r"(to) : "rax", "memory" : fault)
 
-/*
- * Trust: read once, straight into the registers of the vCPU, and made harmless there; the CPU checks the selectors
- * at IRET, in ring 3. false: not readable, the registers are spoilt.
- */
+/* Trust: read once, straight into the registers of the vCPU. false: not readable, some of them are spoilt. */
 static inline bool read_frame(struct trap_frame *regs, uint64_t frame, uint64_t *flags)
 {
     if (unlikely(frame - (HV_VIRT_START - sizeof(struct iret_context)) < HV_VIRT_END - HV_VIRT_START + sizeof(struct iret_context)))
@@ -61,20 +58,23 @@ void pv_iret(struct vcpu *v, struct trap_frame *regs)
 {
     const uint64_t frame = regs->rsp;
     uint64_t flags = 0;
+    const bool readable = read_frame(regs, frame, &flags), to_user = (regs->cs & 3) == 3;
+    const uint64_t rflags = regs->rflags;
 
-    if (unlikely(!read_frame(regs, frame, &flags))) {
+    /* Trust: harmless before anything can fail: a domain that crashes may be resumed. The CPU checks the selectors at IRET, in ring 3. */
+    regs->cs = (uint16_t)(regs->cs | 3);
+    regs->ss = (uint16_t)(regs->ss | 3);
+    regs->rflags = (rflags & RFLAGS_GUEST) | RFLAGS_IF | RFLAGS_MBS;
+    regs->vector = 0;
+    if (unlikely(!readable)) {
         domain_crash(v->domain, "IRET with an unreadable stack %#lx\n", frame);
         return;
     }
-    if ((regs->cs & 3) == 3 && !leave_kernel(v))
+    if (to_user && !leave_kernel(v))
         return;
     if (unlikely(v->domain->vm_assist & (1ULL << VMASST_TYPE_architectural_iopl)))
-        v->arch.iopl = (unsigned int)(regs->rflags >> 12) & 3;
-    write_once(v->vcpu_info->evtchn_upcall_mask, !(regs->rflags & RFLAGS_IF));
-    regs->cs = (uint16_t)(regs->cs | 3);
-    regs->ss = (uint16_t)(regs->ss | 3);
-    regs->rflags = (regs->rflags & RFLAGS_GUEST) | RFLAGS_IF | RFLAGS_MBS;
-    regs->vector = 0;
+        v->arch.iopl = (unsigned int)(rflags >> 12) & 3;
+    write_once(v->vcpu_info->evtchn_upcall_mask, !(rflags & RFLAGS_IF));
     if (flags & VGCF_IN_SYSCALL)
         return_by_sysret(regs);
     v->arch.in_nmi = v->arch.in_mce = false;

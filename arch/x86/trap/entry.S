@@ -176,7 +176,10 @@ syscall_stub32:
     jmp *DATA_TARGET + syscall_stub(%rip)
 
     .text
-/* SYSENTER gives neither return address nor stack (SDM2 SYSENTER): the frame says so by zeros, IF as the guest must have had it. */
+/*
+ * SYSENTER gives neither return address nor stack (SDM2 SYSENTER): the frame says so by zeros, IF as the guest
+ * must have had it. Unlike SYSCALL it leaves all other flags as the guest had them: DF, NT and AC are not for us.
+ */
     .globl sysenter_entry
 sysenter_entry:
     pushq $SEL_GUEST_DS
@@ -187,6 +190,8 @@ sysenter_entry:
     pushq $0
     pushq $0
     movl $TRAP_SYSENTER, 4(%rsp)
+    pushq $2
+    popfq
     .globl syscall_entry
 syscall_entry:
     SAVE_REGISTERS
