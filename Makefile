@@ -27,8 +27,8 @@ CFLAGS := -include hv/include/hv/visibility.h -std=gnu17 -O2 -g -ffreestanding -
           -fPIE -fvisibility=hidden -fno-stack-protector -fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
           -fcf-protection=none -mno-red-zone -mgeneral-regs-only -mno-sse -m64 -ffunction-sections \
           -fno-delete-null-pointer-checks $(WARNINGS)
-# Debian's decoders, for compressed dom0 kernels (docs/decisions.md)
-LIBS := -l:liblzma.a -l:libzstd.a -l:libz.a -l:liblz4.a
+# Debian's decoders, for compressed dom0 kernels; xz is decoded by hv/lib/lzma.c (docs/dom0.md)
+LIBS := -l:libzstd.a -l:libz.a -l:liblz4.a
 
 $(BUILD)/hv/%.o: %.c $(BUILD)/include/asm-offsets.h
 	@mkdir -p $(@D)

@@ -194,12 +194,11 @@ static int step_stop(struct domain *d)
 {
     domain_pause(d);
     write_once(d->dying, DOMAIN_DYING);
-    spin_lock(&d->page_lock);
-    d->nr_outstanding = 0;
-    spin_unlock(&d->page_lock);
+    const int rc = domain_claim_pages(d, 0); /* giving a claim up does not fail */
+
     spin_lock(&d->events.lock);
     spin_unlock(&d->events.lock);
-    return 0;
+    return rc;
 }
 
 static int step_interrupts(struct domain *d)
