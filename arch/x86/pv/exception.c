@@ -43,8 +43,10 @@ static void general_protection(struct vcpu *v, struct trap_frame *regs)
 
 static void int80(struct vcpu *v, struct trap_frame *regs)
 {
-    if (likely(v->arch.trap_table[VECTOR_SYSCALL_INT80].rip != 0)) {
-        pv_inject_exception(v, VECTOR_SYSCALL_INT80, 0);
+    const struct pv_trap_entry *t = &v->arch.trap_table[VECTOR_SYSCALL_INT80];
+
+    if (likely(t->rip != 0)) {
+        pv_bounce(v, t->rip, t->disables_events ? PV_BOUNCE_MASK_EVENTS : 0);
         return;
     }
     regs->rip -= INT_N_LENGTH;
