@@ -77,12 +77,6 @@ void pirq_domain_fini(struct domain *d)
 void pirq_domain_release(struct domain *d) { }
 void debug_key_register(unsigned char key, debug_key_fn *fn, const char *help) { }
 int domain_claim_pages(struct domain *d, uint64_t pages) { return 0; }
-void pirq_domain_release(struct domain *d) { }
-int domain_claim_pages(struct domain *d, uint64_t pages)
-{
-    d->nr_outstanding = (uint32_t)pages;
-    return 0;
-}
 int arch_domain_create(struct domain *d, const struct domain_config *config)
 {
     if (arch_create_fails)
