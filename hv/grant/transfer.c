@@ -63,8 +63,10 @@ static struct frame *addressable(const struct domain *e, struct frame *f)
     if (e->page_bits == 0 || frame_mfn(f).v >> (e->page_bits - PAGE_SHIFT) == 0)
         return f;
     low = buddy_alloc(0, ALLOC_BITS(e->page_bits));
-    if (low != NULL)
+    if (low != NULL) {
         memcpy(frame_va(low), frame_va(f), PAGE_SIZE);
+        low->flags |= FRAME_NEED_SCRUB; /* should it be given to nobody */
+    }
     discard(f);
     return low;
 }

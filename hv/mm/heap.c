@@ -61,6 +61,8 @@ void pages_free(void *p, unsigned int order)
     for (uint64_t i = 0; i < 1ULL << order; i++) {
         ASSERT(f[i].flags & FRAME_HYPERVISOR);
         f[i].flags &= (uint16_t)~FRAME_HYPERVISOR;
+        /* What we kept there, guests' FPU registers among it, is for no guest to see. */
+        f[i].flags |= FRAME_NEED_SCRUB;
     }
     buddy_free(f, order);
 }

@@ -126,11 +126,33 @@ static void a_foreign_pointer_is_noticed(void **state)
     host_expect_panic(heap_free(mfn_va(MFN(5))));
 }
 
+/* Every page of the machine held secrets of ours once; none of those that a guest gets shows them. */
+static void freed_pages_are_cleared_for_guests(void **state)
+{
+    struct frame *f[8];
+    uint8_t *p = heap_alloc(8 * PAGE_SIZE, 8), *small = heap_alloc(512, 8);
+    const mfn_t first = va_mfn(p), of_small = va_mfn(small);
+
+    memset(p, 0x5a, 8 * PAGE_SIZE);
+    memset(small, 0x5a, 512);
+    heap_free(p);
+    heap_free(small);
+    assert_true(frame_of(first)->flags & FRAME_NEED_SCRUB);
+    assert_true(frame_of(of_small)->flags & FRAME_NEED_SCRUB);
+    for (unsigned int i = 0; i < 8; i++) {
+        f[i] = buddy_alloc(0, 0);
+        assert_true(is_filled(frame_va(f[i]), 0, PAGE_SIZE));
+    }
+    for (unsigned int i = 0; i < 8; i++)
+        buddy_free(f[i], 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_use), cmocka_unit_test(zeros_where_asked), cmocka_unit_test(impossible_requests),
         cmocka_unit_test(exhaustion), cmocka_unit_test(bytes_without_rounding_up), cmocka_unit_test(a_foreign_pointer_is_noticed),
+        cmocka_unit_test(freed_pages_are_cleared_for_guests),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
