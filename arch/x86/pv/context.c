@@ -76,6 +76,7 @@ static void reset_registers(struct vcpu *v)
 void arch_vcpu_reset(struct vcpu *v)
 {
     pv_drop_gdt(v);
+    pv_drop_ldt(v);
     while (pv_drop_base_pointers(v) == -XEN_ERESTART)
         ;
     reset_registers(v);
