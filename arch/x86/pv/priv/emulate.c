@@ -101,10 +101,13 @@ static enum emul_result cr_read(struct emul_context *c, unsigned int nr, uint64_
     }
 }
 
+/* Order: what a hypercall left unfinished first; an event may have come between it and its continuation. */
 static enum emul_result write_base(struct vcpu *v, uint64_t value)
 {
-    const int rc = pv_new_kernel_base(v, MFN(xen_cr3_to_pfn(value)));
+    int rc = pv_mmu_settle(v);
 
+    if (rc == 0)
+        rc = pv_new_kernel_base(v, MFN(xen_cr3_to_pfn(value)));
     return rc == 0 ? EMUL_OK : rc == -XEN_ERESTART ? EMUL_RETRY : EMUL_UNHANDLEABLE;
 }
 
