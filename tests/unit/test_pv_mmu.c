@@ -68,7 +68,6 @@ bool guest_range_ok(uint64_t va, size_t n) { return true; }
 struct domain *domain_get_by_id(domid_t id) { return id == 1 ? &dom_a : id == 0 ? &dom_0 : NULL; }
 struct domain *domain_get_any(domid_t id) { return id == DOMID_IO ? &dom_io : id == DOMID_XEN ? &dom_xen : domain_get_by_id(id); }
 void domain_put(struct domain *d) { }
-void pv_ldt_drop_all(struct domain *d) { }
 void pv_drop_ldt(struct vcpu *v) { }
 void pv_drop_gdt(struct vcpu *v) { }
 int pv_set_ldt(struct vcpu *v, uint64_t base, unsigned int entries) { return 0; }

@@ -11,9 +11,9 @@
 #define DR7_ENABLES      0x000000ffULL  /* L0 G0 … L3 G3 */
 #define DR7_GD           0x00002000ULL
 #define DR7_ONES         0x00000400ULL
-#define DR7_ZEROS        0xffffffff0000d000ULL /* bits 12, 14, 15, 32..63 */
+#define DR7_ZEROS        0x0000d800ULL /* bits 12, 14, 15; 11 (RTM), which no PV guest is offered */
 #define DR6_ONES         0xffff0ff0ULL
-#define DR6_ZEROS        0xffffffff00001000ULL
+#define DR6_ZEROS        0x00001000ULL
 #define DR7_RW(dr7, n)   (((dr7) >> (16 + 4 * (n))) & 3)
 #define DR7_RW_IO        2u
 
@@ -42,8 +42,8 @@ void pv_debugreg_restore(struct vcpu *v)
 
 static int set_address(struct vcpu *v, unsigned int n, uint64_t value)
 {
-    /* Trust: a breakpoint in the hypervisor would stop it. */
-    if (!guest_range_ok(value, sizeof(long)))
+    /* Trust: a breakpoint in the hypervisor would stop it. ABI: only where it begins is looked at. */
+    if (!va_is_canonical(value) || va_is_hypervisor(value))
         return ERR(EPERM);
     v->arch.dr[n] = value;
     if (v == current && (v->arch.dr7 & DR7_ENABLES))
@@ -93,6 +93,8 @@ int pv_set_debugreg(struct vcpu *v, unsigned int reg, uint64_t value)
         return set_address(v, reg, value);
     if (reg < 6 && (v->arch.cr4 & CR4_DE))
         return ERR(ENODEV);
+    if (reg < 8 && value >> 32)
+        return ERR(EINVAL);
     switch (reg) {
     case 4:
     case 6:

@@ -163,6 +163,19 @@ extern uint64_t entry_rflags;
 /* DS, ES, FS, GS of the last failsafe frame. */
 extern uint64_t failsafe_segments[4];
 
+/*
+ * Code that may fault: an asm between "1:" and "2:", followed by FIXUP, goes on at 2: if 1: faults,
+ * which `fault` tells.
+ */
+extern struct fault {
+    bool taken;
+    uint64_t vector, error_code, cr2;
+} fault;
+#define FIXUP ".pushsection .fixups, \"a\"\n.quad 1b, 2b\n.popsection\n"
+#define TRY(text, ...) do { fault = (struct fault){ 0 }; __asm__ volatile("1: " text "\n2:\n" FIXUP : __VA_ARGS__); } while (0)
+/* A line of the transcript about the last TRY. */
+void show_fault(const char *what);
+
 /* A store or load that may fault: true if it went through. */
 bool try_write(volatile void *p, uint64_t v);
 bool try_read(const volatile void *p, uint64_t *v);

@@ -161,7 +161,7 @@ static void fail_exception(struct regs *r)
 /* A pair for each place where a fault is expected. */
 struct fixup { uint64_t from, to; };
 extern const struct fixup fixups_start[], fixups_end[];
-static volatile bool faulted;
+struct fault fault;
 
 void exception_c(struct regs *r)
 {
@@ -176,7 +176,7 @@ void exception_c(struct regs *r)
     user_trap(r);
     for (const struct fixup *f = fixups_start; f < fixups_end; f++)
         if (f->from == r->rip) {
-            faulted = true;
+            fault = (struct fault){ true, r->vector, r->error_code, my_info()->arch.cr2 };
             r->rip = f->to;
             r->error_code = 0;
             return;
@@ -185,22 +185,29 @@ void exception_c(struct regs *r)
     r->error_code = 0; /* flags of IRET, from here on */
 }
 
-#define FIXUP ".pushsection .fixups, \"a\"\n.quad 1b, 2b\n.popsection\n"
+void show_fault(const char *what)
+{
+    if (!fault.taken)
+        print("= %s: done\n", what);
+    else if (fault.vector == 14)
+        print("= %s: page fault, error %lx, cr2 %lx\n", what, fault.error_code, fault.cr2);
+    else
+        print("= %s: exception %lu, error %lx\n", what, fault.vector, fault.error_code);
+}
+
 bool try_write(volatile void *p, uint64_t v)
 {
-    faulted = false;
-    __asm__ volatile("1: mov %1, (%0)\n2:\n" FIXUP :: "r"(p), "r"(v) : "memory");
-    return !faulted;
+    TRY("mov %1, (%0)", : "r"(p), "r"(v) : "memory");
+    return !fault.taken;
 }
 
 bool try_read(const volatile void *p, uint64_t *v)
 {
     uint64_t value = 0;
 
-    faulted = false;
-    __asm__ volatile("1: mov (%1), %0\n2:\n" FIXUP : "+r"(value) : "r"(p) : "memory");
+    TRY("mov (%1), %0", "+r"(value) : "r"(p) : "memory");
     *v = value;
-    return !faulted;
+    return !fault.taken;
 }
 
 /* ---- memory ---- */

@@ -146,6 +146,10 @@ static void rights(void)
     SHOW(mmu_update(entry, 0));
     mmuext(MMUEXT_TLB_FLUSH_LOCAL, 0, 0);
     RUN_IN("read not present", in, do_read);
+    *(uint16_t *)(USER_DATA - 2) = 0x0b0f;
+    in.rip = USER_DATA - 2;
+    RUN_IN("ud2 before a page that is not there", in, do_read);
+    SHOW(my_info()->arch.cr2 - USER_CODE);
     SHOW(mmu_update(entry, was));
     mmuext(MMUEXT_TLB_FLUSH_LOCAL, 0, 0);
 }

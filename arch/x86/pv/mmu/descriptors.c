@@ -69,28 +69,34 @@ static void show(struct window *w, unsigned int slot, pte_t e)
 #define DESC_GATE  0x00000c00u  /* type: call gate */
 #define DESC_GATE_RESERVED 0x000000ffu
 
-/* May a call gate lead there? Not into the hypervisor's own segments. */
+/* ABI: where a call gate may lead (compared as stock Xen does): not into the hypervisor's own segments. */
 static bool gate_target_ok(uint16_t selector)
 {
-    if ((selector & 4) || (selector & ~7u) < FIRST_RESERVED_GDT_BYTE)
-        return (selector & ~3u) != 0;
-    return selector == FLAT_RING3_CS32 || selector == FLAT_RING3_CS64;
+    return (selector & 4) || selector >> 3 < FIRST_RESERVED_GDT_ENTRY || selector == FLAT_RING3_CS64;
+}
+
+/* DPL 0: no guest uses a gate by itself, its #GP names it. */
+static bool fix_gate(uint64_t *desc, uint32_t high)
+{
+    uint16_t selector = (uint16_t)(*desc >> 16);
+
+    if ((high & DESC_TYPE) != DESC_GATE || (high & DESC_GATE_RESERVED) || !gate_target_ok(selector))
+        return false;
+    selector = pv_fix_selector(selector);
+    *desc = (uint64_t)(high & ~DESC_DPL) << 32 | (uint64_t)selector << 16 | (*desc & 0xffff);
+    return true;
 }
 
 bool pv_descriptor_fix(uint64_t *desc)
 {
-    const uint32_t low = (uint32_t)*desc;
-    uint32_t high = (uint32_t)(*desc >> 32);
+    const uint32_t high = (uint32_t)(*desc >> 32);
 
     if (!(high & DESC_P))
         return true;
+    if (!(high & DESC_S) && (high & DESC_TYPE))
+        return fix_gate(desc, high);
     /* Both guest modes run in ring 3. */
-    high |= DESC_DPL;
-    if (!(high & DESC_S) && (high & DESC_TYPE)) {
-        if ((high & DESC_TYPE) != DESC_GATE || (high & DESC_GATE_RESERVED) || !gate_target_ok((uint16_t)(low >> 16)))
-            return false;
-    }
-    *desc = (uint64_t)high << 32 | low;
+    *desc |= (uint64_t)DESC_DPL << 32;
     return true;
 }
 
@@ -200,7 +206,7 @@ long hc_set_gdt(uint64_t frames_va, uint64_t entries, uint64_t unused1, uint64_t
 
     if (n > FIRST_RESERVED_GDT_ENTRY)
         return ERR(EINVAL);
-    if (guest_read(frames, frames_va, div_round_up(n, PER_PAGE) * sizeof(frames[0])) != 0)
+    if (n != 0 && guest_read(frames, frames_va, div_round_up(n, PER_PAGE) * sizeof(frames[0])) != 0)
         return ERR(EFAULT);
     return pv_set_gdt(current, frames, n);
 }
@@ -320,17 +326,12 @@ void pv_drop_ldt(struct vcpu *v)
     put_pages(frames, nr);
 }
 
-void pv_ldt_drop_all(struct domain *d)
-{
-    struct vcpu *v;
-
-    for_each_vcpu(d, v)
-        pv_drop_ldt(v);
-}
-
 int pv_set_ldt(struct vcpu *v, uint64_t base, unsigned int entries)
 {
-    if ((base & (PAGE_SIZE - 1)) || entries > LDT_MAX || !guest_range_ok(base, entries * 8UL))
+    /* ABI: only where it begins is looked at; what is not the guest's further on is never shown. */
+    if (entries == 0)
+        base = 0;
+    else if ((base & (PAGE_SIZE - 1)) || entries > LDT_MAX || !mmu_guest_va(base))
         return ERR(EINVAL);
     if (base == v->arch.ldt_base && entries == v->arch.ldt_entries)
         return 0;

@@ -100,8 +100,6 @@ void l1e_release(const struct pt_context *c, pte_t e)
     f = frame_of(pte_mfn(e));
     if (e & PTE_RW)
         frame_drop_type(f);
-    else if (unlikely(frame_is_type(frame_type_info(f), FRAME_SEGDESC)) && f->owner == c->owner->id)
-        pv_ldt_drop_all(c->owner);
     frame_put(f);
 }
 

@@ -127,8 +127,6 @@ int pv_new_user_base(struct vcpu *v, mfn_t mfn) must_check;
 bool pv_access_allowed(const struct vcpu *v, uint64_t va, bool write);
 
 /* ---- descriptors.c ---- */
-/* A page that a vCPU of d shows in its LDT window loses a mapping: all of d's windows are emptied. d's mmu_lock is held. */
-void pv_ldt_drop_all(struct domain *d);
 /* #PF at cr2 in the GDT or LDT window. true: filled, or a fault was injected. */
 bool pv_window_fault(struct vcpu *v, struct trap_frame *regs, uint64_t cr2);
 /* MMUEXT_SET_LDT of current. 0 or -EINVAL. */

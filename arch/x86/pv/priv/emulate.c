@@ -286,16 +286,14 @@ static enum emul_result run(struct privileged *p)
 }
 
 /* A step or an I/O breakpoint that the CPU would have reported after the instruction. */
-static void report_debug(struct privileged *p, const struct trap_frame *regs)
+static void report_debug(struct vcpu *v, const struct trap_frame *regs, uint64_t dr6)
 {
-    uint64_t dr6 = p->breakpoints;
-
     if (regs->rflags & RFLAGS_TF)
         dr6 |= DR6_BS;
-    if (likely(dr6 == 0) || p->c.rep_unfinished)
+    if (likely(dr6 == 0))
         return;
-    p->v->arch.dr6 |= dr6 | DR6_ONES;
-    pv_inject_exception(p->v, VEC_DB, 0);
+    v->arch.dr6 |= dr6 | DR6_ONES;
+    pv_inject_exception(v, VEC_DB, 0);
 }
 
 static void inject(struct vcpu *v, const struct emul_exception *e)
@@ -319,7 +317,8 @@ bool pv_emulate_privileged(struct vcpu *v, struct trap_frame *regs)
         return false;
     switch (run(&p)) {
     case EMUL_OK:
-        report_debug(&p, regs);
+        if (!p.c.rep_unfinished)
+            report_debug(v, regs, p.breakpoints);
         return true;
     case EMUL_EXCEPTION:
         inject(v, &p.c.exception);
@@ -332,22 +331,43 @@ bool pv_emulate_privileged(struct vcpu *v, struct trap_frame *regs)
     return false;
 }
 
-/* XEN_EMULATE_PREFIX of xen/arch-x86/xen.h, then CPUID: how a PV kernel asks what it should see. */
+/* Code at va. false: it is not there, which the guest is told. */
+static bool read_code(struct vcpu *v, uint64_t va, void *code, unsigned int bytes)
+{
+    uint8_t probe;
+
+    if (likely(guest_read(code, va, bytes) == 0))
+        return true;
+    if (guest_read(&probe, va, 1) == 0)
+        va = (va + bytes - 1) & PAGE_MASK;
+    pv_inject_page_fault(v, 0, va);
+    return false;
+}
+
+/*
+ * XEN_EMULATE_PREFIX of xen/arch-x86/xen.h, then CPUID: how a PV kernel asks what it should see. ABI: a
+ * prefix or instruction that cannot be read is a page fault, whatever it would have been.
+ */
 bool pv_emulate_forced(struct vcpu *v, struct trap_frame *regs)
 {
-    static const uint8_t forced_cpuid[] = { 0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2 };
-    uint8_t code[sizeof(forced_cpuid)];
+    static const uint8_t prefix[] = { 0x0f, 0x0b, 'x', 'e', 'n' }, cpuid[] = { 0x0f, 0xa2 };
+    uint8_t code[sizeof(prefix)];
     struct cpuid_leaf leaf;
 
-    if (guest_read(code, regs->rip, sizeof(code)) != 0 || memcmp(code, forced_cpuid, sizeof(code)) != 0)
+    if (!read_code(v, regs->rip, code, sizeof(prefix)))
+        return true;
+    if (memcmp(code, prefix, sizeof(prefix)) != 0)
         return false;
-    if (v->arch.cpuid_faulting && !v->arch.in_kernel)
+    if (!read_code(v, regs->rip + sizeof(prefix), code, sizeof(cpuid)))
+        return true;
+    if (memcmp(code, cpuid, sizeof(cpuid)) != 0 || (v->arch.cpuid_faulting && !v->arch.in_kernel))
         return false;
     guest_cpuid(v, (uint32_t)regs->rax, (uint32_t)regs->rcx, &leaf);
     regs->rax = leaf.a;
     regs->rbx = leaf.b;
     regs->rcx = leaf.c;
     regs->rdx = leaf.d;
-    regs->rip += sizeof(code);
+    regs->rip += sizeof(prefix) + sizeof(cpuid);
+    report_debug(v, regs, 0);
     return true;
 }
