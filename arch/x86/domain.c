@@ -91,6 +91,7 @@ int arch_domain_create(struct domain *d, const struct domain_config *config)
     spin_init(&a->mmu_lock, RANK_PV_MMU);
     spin_init(&a->e820_lock, RANK_LEAF);
     a->relinquish_list = FRAME_NO_LINK;
+    a->msr_relaxed = (config->arch_misc_flags & XEN_X86_MSR_RELAXED) != 0;
     vtsc_domain_init(d);
     return cpu_policy_init_domain(d);
 }

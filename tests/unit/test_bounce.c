@@ -18,6 +18,7 @@ static uint64_t *const stack_top = stack + 60;
 void domain_crash(struct domain *dom, const char *why, ...) { crashes++; }
 void pv_mmu_update_cr3(struct vcpu *vc) { }
 void pv_mmu_switch_mode(struct vcpu *vc) { cr3_switches++; }
+void vcpu_runstate_publish_stale(struct vcpu *vc) { (void)vc; }
 void cpu_swapgs(void) { host_swapgs++; }
 bool pv_mmu_fixup_fault(struct vcpu *vc, struct trap_frame *regs, uint64_t cr2) { return fixup_fault; }
 bool pv_emulate_privileged(struct vcpu *vc, struct trap_frame *regs) { return emulate_privileged; }

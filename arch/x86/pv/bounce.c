@@ -27,6 +27,9 @@ void pv_toggle_mode(struct vcpu *v)
     v->arch.in_kernel = !v->arch.in_kernel;
     pv_mmu_update_cr3(v);
     pv_mmu_switch_mode(v);
+    /* What user page tables do not show was left for now. */
+    if (v->arch.in_kernel && unlikely(v->sched.runstate_stale))
+        vcpu_runstate_publish_stale(v);
 }
 
 /* One word of the frame, or to `fault` if the guest's stack cannot take it. */
