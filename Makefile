@@ -57,9 +57,9 @@ $(BUILD)/zendo.elf: $(OBJECTS) $(BUILD)/zendo.ld tools/gen-symbols
 	$(Q)tools/gen-symbols $@.1 $(BUILD)/symbols.S && $(CC) -c -o $(BUILD)/symbols.o $(BUILD)/symbols.S
 	$(Q)$(CC) $(LD_FLAGS) -T $(BUILD)/zendo.ld -o $@ $(OBJECTS) $(BUILD)/symbols.o $(LIBS)
 
-# Multiboot 1 wants a 32-bit ELF whose segments say where in memory they go.
+# What is booted: the same without symbols. Multiboot's address fields say where it goes (boot/head.S).
 $(BUILD)/zendo: $(BUILD)/zendo.elf
-	$(Q)objcopy -S -O elf32-i386 $< $@
+	$(Q)objcopy -S $< $@
 	@echo "  built   $@ ($$(stat -c %s $@) bytes)"
 
 clean:

@@ -6,9 +6,9 @@
 
 test:
 	@tools/install-deps test
-	@$(MAKE) --no-print-directory $(BUILD)/zendo
+	@$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/zendo
 	@$(MAKE) --no-print-directory demo-images
-	@BUILD=$(BUILD) tests/run
+	@BUILD=$(BUILD) MAKE=$(MAKE) tests/run
 
 # SYSTEM_TESTS: patterns of tests, in place of those in tests/system/enabled.
 system: demo-images $(if $(HYPERVISOR),,$(BUILD)/zendo)
