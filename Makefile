@@ -24,7 +24,7 @@ WARNINGS := -Wall -Wextra -Werror -Wconversion -Wno-sign-conversion -Wshadow -Ws
 CPPFLAGS := -D__XEN_TOOLS__ -DHV_VERSION='"$(VERSION)"' $(if $(filter 1,$(DEBUG)),-DHV_DEBUG) \
             -Ihv/include -Iarch/x86/include -I$(BUILD)/include -I.
 CFLAGS := -include hv/include/hv/visibility.h -std=gnu17 -O2 -g -ffreestanding -fno-builtin-printf -fno-strict-aliasing -fno-common -fwrapv \
-          -fPIE -fvisibility=hidden -fno-stack-protector -fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
+          -fPIE -fvisibility=hidden -fno-stack-protector -fno-asynchronous-unwind-tables $(if $(filter 1,$(DEBUG)),-fno-omit-frame-pointer,-fomit-frame-pointer) \
           -fcf-protection=none -mno-red-zone -mgeneral-regs-only -mno-sse -m64 -ffunction-sections \
           -fno-delete-null-pointer-checks $(WARNINGS)
 # Debian's decoders, for compressed dom0 kernels; xz is decoded by hv/lib/lzma.c (docs/dom0.md)

@@ -23,6 +23,8 @@ struct held_ranks { uint32_t irqs_on, irqs_off; };
 static DEFINE_PER_CPU(struct held_ranks, held_ranks);
 _Static_assert(RANK_COUNT <= 32, "one bit per rank");
 
+static inline bool irqs_on_now(void) { return irq_is_enabled(); }
+
 static void check_order(const struct spinlock *l, bool irqs_on, bool second)
 {
     const struct held_ranks *held = &this_cpu(held_ranks);
@@ -65,19 +67,6 @@ bool spin_is_held(const struct spinlock *l)
     return read_once(l->holder) == this_cpu_id() + 1;
 }
 
-#else
-
-static inline void check_order(const struct spinlock *l, bool irqs_on, bool second) { }
-static inline void note_taken(struct spinlock *l, bool irqs_on, bool second) { }
-static inline void note_released(struct spinlock *l) { }
-
-bool spin_is_held(const struct spinlock *l)
-{
-    return read_once(l->next) != read_once(l->serving);
-}
-
-#endif
-
 static void draw_and_wait(struct spinlock *l)
 {
     uint16_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
@@ -95,19 +84,7 @@ static void take(struct spinlock *l, bool irqs_on, bool second)
 
 void spin_lock(struct spinlock *l)
 {
-    take(l, irq_is_enabled(), false);
-}
-
-bool spin_trylock(struct spinlock *l)
-{
-    uint16_t ticket = read_once(l->serving);
-
-    /* A try cannot deadlock, whatever is held: no check of the order. */
-    if (!__atomic_compare_exchange_n(&l->next, &ticket, (uint16_t)(ticket + 1), false,
-                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-        return false;
-    note_taken(l, irq_is_enabled(), false);
-    return true;
+    take(l, irqs_on_now(), false);
 }
 
 void spin_unlock(struct spinlock *l)
@@ -133,10 +110,41 @@ void spin_unlock_irqrestore(struct spinlock *l, uint64_t flags)
     irq_restore(flags);
 }
 
+#else
+
+static inline bool irqs_on_now(void) { return false; }
+static inline void note_taken(struct spinlock *l, bool irqs_on, bool second) { }
+static inline void take(struct spinlock *l, bool irqs_on, bool second) { spin_lock(l); }
+
+void spin_wait(struct spinlock *l, uint16_t ticket)
+{
+    while (__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket)
+        cpu_relax();
+}
+
+bool spin_is_held(const struct spinlock *l)
+{
+    return read_once(l->next) != read_once(l->serving);
+}
+
+#endif
+
+bool spin_trylock(struct spinlock *l)
+{
+    uint16_t ticket = read_once(l->serving);
+
+    /* A try cannot deadlock, whatever is held: no check of the order. */
+    if (!__atomic_compare_exchange_n(&l->next, &ticket, (uint16_t)(ticket + 1), false,
+                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        return false;
+    note_taken(l, irqs_on_now(), false);
+    return true;
+}
+
 /* Order: of two locks of one rank the one at the lower address comes first. */
 void spin_lock_pair(struct spinlock *a, struct spinlock *b)
 {
-    bool irqs_on = irq_is_enabled();
+    bool irqs_on = irqs_on_now();
 
     take(a < b ? a : b, irqs_on, false);
     if (a != b)

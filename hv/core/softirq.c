@@ -9,7 +9,7 @@
 #include <hv/smp.h>
 #include <hv/softirq.h>
 
-static DEFINE_PER_CPU(uint32_t, softirqs);
+DEFINE_PER_CPU(uint32_t, softirqs);
 static DEFINE_PER_CPU(struct list, works);
 
 static void work_run_all(void);
@@ -36,11 +36,6 @@ void softirq_raise_on(unsigned int cpu, enum softirq nr)
 {
     if (set_pending(cpu, nr) && cpu != this_cpu_id())
         smp_kick(cpu);
-}
-
-bool softirq_pending(void)
-{
-    return read_once(this_cpu(softirqs)) != 0;
 }
 
 /*

@@ -10,35 +10,23 @@
 #include <hv/percpu.h>
 #include <hv/softirq.h>
 
-#define MAX_HYPERCALL 64u
-
-struct hypercall_row {
-    hypercall_fn *fn;
-    const char *name;
+hypercall_fn *const hypercall_table[MAX_HYPERCALL] = {
+#define HYPERCALL(nr, name, nargs, who) [nr] = hc_##name,
+#include "../../abi/hypercalls.def"
+#undef HYPERCALL
 };
 
-static const struct hypercall_row table[MAX_HYPERCALL] = {
-#define HYPERCALL(nr, nm, nargs, who) [nr] = { hc_##nm, #nm },
+static const char *const names[MAX_HYPERCALL] = {
+#define HYPERCALL(nr, name, nargs, who) [nr] = #name,
 #include "../../abi/hypercalls.def"
 #undef HYPERCALL
 };
 
 DEFINE_PER_CPU(uint64_t, hypercall_count[MAX_HYPERCALL]);
 
-long hypercall_dispatch(uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
-{
-    if (unlikely(nr >= MAX_HYPERCALL))
-        return ERR(ENOSYS);
-    nr = index_nospec(nr, MAX_HYPERCALL);
-    this_cpu(hypercall_count)[nr]++;
-    if (unlikely(table[nr].fn == NULL))
-        return ERR(ENOSYS);
-    return table[nr].fn(a1, a2, a3, a4, a5);
-}
-
 const char *hypercall_name(unsigned int nr)
 {
-    return nr < MAX_HYPERCALL ? table[nr].name : NULL;
+    return nr < MAX_HYPERCALL ? names[nr] : NULL;
 }
 
 uint64_t hypercall_count_of(unsigned int nr)

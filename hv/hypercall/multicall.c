@@ -19,8 +19,8 @@ static enum step run_entry(struct vcpu *v, uint64_t entry_va, long *left)
 
     if (guest_read(&call, entry_va, offsetof(struct multicall_entry, args[5])) != 0)
         return STEP_FAULT;
-    v->hypercall.continued = false;
-    const long result = hypercall_dispatch(call.op, call.args[0], call.args[1], call.args[2], call.args[3], call.args[4]);
+    hypercall_fn *fn = hypercall_find(call.op);
+    const long result = likely(fn != NULL) ? fn(call.args[0], call.args[1], call.args[2], call.args[3], call.args[4]) : ERR(ENOSYS);
 
     /* Trust: what follows would run with the guest's user page tables loaded, as if its kernel had called. */
     if (unlikely(call.op == __HYPERVISOR_iret)) {

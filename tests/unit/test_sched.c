@@ -42,7 +42,7 @@ void softirq_register(enum softirq nr, softirq_fn *fn)
 void softirq_raise_on(unsigned int cpu, enum softirq nr) { pending[cpu] = true; }
 void softirq_raise(enum softirq nr) { pending[host_test_cpu] = true; }
 void softirq_run(void) { host_test_irqs = true; }
-bool softirq_pending(void) { return false; }
+DEFINE_PER_CPU(uint32_t, softirqs);
 void work_schedule(struct work *w) { }
 void debug_key_register(unsigned char key, debug_key_fn *fn, const char *help) { }
 void timer_subsystem_init(void) { }

@@ -22,23 +22,23 @@ bool guest_range_ok(uint64_t va, size_t n)
     return va >= HV_VIRT_END;
 }
 
-int guest_read(void *dst, uint64_t guest_va, size_t n)
+int guest_read_any(void *dst, uint64_t guest_va, size_t n)
 {
-    if (unlikely(!guest_range_ok(guest_va, n)) || unlikely(copy_fallible(dst, (const void *)guest_va, n) != 0))
+    if (unlikely(!guest_range_ok(guest_va, n)) || unlikely(copy_fallible(dst, (const void *)guest_clamp(guest_va), n) != 0))
         return ERR(EFAULT);
     return 0;
 }
 
-int guest_write(uint64_t guest_va, const void *src, size_t n)
+int guest_write_any(uint64_t guest_va, const void *src, size_t n)
 {
-    if (unlikely(!guest_range_ok(guest_va, n)) || unlikely(copy_fallible((void *)guest_va, src, n) != 0))
+    if (unlikely(!guest_range_ok(guest_va, n)) || unlikely(copy_fallible((void *)guest_clamp(guest_va), src, n) != 0))
         return ERR(EFAULT);
     return 0;
 }
 
 int guest_zero(uint64_t guest_va, size_t n)
 {
-    if (unlikely(!guest_range_ok(guest_va, n)) || unlikely(zero_fallible((void *)guest_va, n) != 0))
+    if (unlikely(!guest_range_ok(guest_va, n)) || unlikely(zero_fallible((void *)guest_clamp(guest_va), n) != 0))
         return ERR(EFAULT);
     return 0;
 }

@@ -3,37 +3,47 @@
 #include <arch/extable.h>
 
     .text
-/* uint64_t copy_fallible(void *dst, const void *src, uint64_t n): bytes not copied. */
+/* uint64_t copy_fallible(void *dst, const void *src, uint64_t n): 0: all copied. Upwards. */
     .globl copy_fallible
 copy_fallible:
-    movq %rdx, %rcx
-    cmpq $64, %rdx
-    jae 2f
-    shrq $3, %rcx
+    movl %edx, %ecx
     andl $7, %edx
-    testq %rcx, %rcx
-    jz 4f
-3:  movq (%rsi), %rax
-5:  movq %rax, (%rdi)
-    addq $8, %rsi
-    addq $8, %rdi
-    decq %rcx
-    jnz 3b
-4:  movl %edx, %ecx
-1:  rep movsb
-    movq %rcx, %rax
+    shrq $3, %rcx
+    jz 5f
+    cmpq $8, %rcx
+    jb 4f
+1:  rep movsq
+    jmp 5f
+    /* Starting a string instruction costs more than some words. */
+4:  leaq (%rsi, %rcx, 8), %rsi
+    leaq (%rdi, %rcx, 8), %rdi
+    negq %rcx
+2:  movq (%rsi, %rcx, 8), %rax
+3:  movq %rax, (%rdi, %rcx, 8)
+    incq %rcx
+    jnz 2b
+5:  testl $4, %edx
+    jz 8f
+6:  movl (%rsi), %eax
+7:  movl %eax, (%rdi)
+    addq $4, %rsi
+    addq $4, %rdi
+8:  andl $3, %edx
+    jnz 9f
+    xorl %eax, %eax
     ret
-2:  rep movsb
-    movq %rcx, %rax
+9:  movl %edx, %ecx
+10: rep movsb
+    xorl %eax, %eax
     ret
-6:  leaq (%rdx, %rcx, 8), %rax
+11: movl $1, %eax
     ret
-7:  movq %rcx, %rax
-    ret
-    EXTABLE 3b, 6b
-    EXTABLE 5b, 6b
-    EXTABLE 1b, 7b
-    EXTABLE 2b, 7b
+    EXTABLE 1b, 11b
+    EXTABLE 2b, 11b
+    EXTABLE 3b, 11b
+    EXTABLE 6b, 11b
+    EXTABLE 7b, 11b
+    EXTABLE 10b, 11b
 
 /* uint64_t zero_fallible(void *dst, uint64_t n): bytes not written. */
     .globl zero_fallible

@@ -16,11 +16,13 @@ void pv_hypercall(struct trap_frame *regs)
         pv_iret(v, regs);
         return;
     }
-    v->hypercall.continued = false;
-    const long result = hypercall_dispatch(regs->rax, regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8);
+    hypercall_fn *fn = hypercall_find(regs->rax);
+    const long result = likely(fn != NULL) ? fn(regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8) : ERR(ENOSYS);
 
     if (likely(!v->hypercall.continued))
         regs->rax = (uint64_t)result;
+    else
+        v->hypercall.continued = false;
 }
 
 void arch_hypercall_rewind(uint64_t nr, const uint64_t args[5])

@@ -24,33 +24,68 @@ static void dump_registers(const struct trap_frame *r)
     log_err("cr3: %016lx   cr2: %016lx\n", read_cr3(), read_cr2());
 }
 
+static void dump_address(uint64_t rip)
+{
+    char name[64];
+
+    log_err("   [<%016lx>] %s\n", rip, symbol_format(rip, name, sizeof(name)));
+}
+
+#ifdef HV_DEBUG
+
 /* Return addresses by the frame-pointer chain, which stays inside one stack block. */
-static void dump_stack_from(uint64_t rip, uint64_t rbp)
+static void dump_callers(uint64_t rsp, uint64_t rbp)
 {
     const uint64_t block = (uintptr_t)cpu_info() & ~(uint64_t)(STACK_BYTES - 1);
 
-    log_err("Call trace:\n");
-    for (unsigned int i = 0; i < MAX_FRAMES; i++) {
-        char name[64];
-
-        log_err("   [<%016lx>] %s\n", rip, symbol_format(rip, name, sizeof(name)));
-        if (rbp < block || rbp > block + STACK_BYTES - 16 || (rbp & 7))
-            break;
+    for (unsigned int i = 0; i < MAX_FRAMES && rbp >= block && rbp <= block + STACK_BYTES - 16 && !(rbp & 7); i++) {
         const uint64_t *frame = (const uint64_t *)rbp;
 
-        rip = frame[1];
+        dump_address(frame[1]);
         rbp = frame[0];
     }
 }
 
+#else
+
+/* No frame pointers: every word above that is an address of code; some are left over from earlier calls. */
+static void dump_callers(uint64_t rsp, uint64_t rbp)
+{
+    const uint64_t block = (uintptr_t)cpu_info() & ~(uint64_t)(STACK_BYTES - 1);
+    uint64_t offset;
+    unsigned int nr = 0;
+
+    if (rsp < block || (rsp & 7))
+        return;
+    for (; rsp < (uintptr_t)cpu_info() && nr < MAX_FRAMES; rsp += sizeof(uint64_t)) {
+        const uint64_t word = *(const uint64_t *)rsp;
+
+        if (symbol_find(word, &offset) != NULL && offset != 0) {
+            dump_address(word);
+            nr++;
+        }
+    }
+}
+
+#endif
+
+static void dump_stack_from(uint64_t rip, uint64_t rsp, uint64_t rbp)
+{
+    log_err("Call trace:\n");
+    dump_address(rip);
+    dump_callers(rsp, rbp);
+}
+
 void arch_dump_stack(void)
 {
-    dump_stack_from((uintptr_t)__builtin_return_address(0), *(const uint64_t *)__builtin_frame_address(0));
+    const uint64_t *frame = __builtin_frame_address(0);
+
+    dump_stack_from((uintptr_t)__builtin_return_address(0), (uintptr_t)frame, frame[0]);
 }
 
 void trap_dump(const struct trap_frame *regs)
 {
     log_err("----[ Zendo-%s  x86_64 ]----\n", HV_VERSION);
     dump_registers(regs);
-    dump_stack_from(regs->rip, regs->rbp);
+    dump_stack_from(regs->rip, regs->rsp, regs->rbp);
 }

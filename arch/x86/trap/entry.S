@@ -80,7 +80,7 @@ trap_stubs:
 vector = 0
 .rept 256
     .balign 16
-    .if !((vector < 32) && ((VECTORS_WITH_ERROR_CODE >> vector) & 1))
+    .if !((vector < 32) && ((VECTORS_WITH_ERROR_CODE >> (vector & 31)) & 1))
     pushq $0
     .endif
     movl $vector, 4(%rsp)

@@ -147,7 +147,7 @@ void trap_syscall(struct trap_frame *regs)
         pv_syscall_from_user(regs);
 }
 
-void guest_exit_work(void)
+static noinline void do_exit_work(void)
 {
     for (;;) {
         if (unlikely(softirq_pending())) {
@@ -160,6 +160,12 @@ void guest_exit_work(void)
         if (likely(!softirq_pending()))
             return;
     }
+}
+
+void guest_exit_work(void)
+{
+    if (unlikely(softirq_pending()) || unlikely(pv_has_pending(current)))
+        do_exit_work();
 }
 
 /* ABI: the exception is the guest's, as if it had happened where it wanted to go. */

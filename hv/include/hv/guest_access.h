@@ -10,8 +10,28 @@
 #include <hv/compiler.h>
 
 /* 0, or -EFAULT: not mapped, not permitted, or reaching into the hypervisor. A fault half-way leaves a part copied. */
+#ifdef HV_HOST_TEST
 int guest_read(void *dst, uint64_t guest_va, size_t n) must_check;
 int guest_write(uint64_t guest_va, const void *src, size_t n) must_check;
+#else
+#include <arch/guest_copy.h>
+int guest_read_any(void *dst, uint64_t guest_va, size_t n) must_check;
+int guest_write_any(uint64_t guest_va, const void *src, size_t n) must_check;
+
+static always_inline must_check int guest_read(void *dst, uint64_t guest_va, size_t n)
+{
+    if (__builtin_constant_p(n) && n <= GUEST_INLINE_MAX)
+        return guest_read_inline(dst, guest_clamp(guest_va), n);
+    return guest_read_any(dst, guest_va, n);
+}
+
+static always_inline must_check int guest_write(uint64_t guest_va, const void *src, size_t n)
+{
+    if (__builtin_constant_p(n) && n <= GUEST_INLINE_MAX)
+        return guest_write_inline(guest_clamp(guest_va), src, n);
+    return guest_write_any(guest_va, src, n);
+}
+#endif
 int guest_zero(uint64_t guest_va, size_t n) must_check;
 /* Is [va, va+n) outside the hypervisor's range and canonical? Does not touch it. */
 bool guest_range_ok(uint64_t guest_va, size_t n);

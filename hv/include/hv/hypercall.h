@@ -6,12 +6,24 @@
 #ifndef HV_HYPERCALL_H
 #define HV_HYPERCALL_H
 
-#include <hv/compiler.h>
+#include <hv/errno.h>
+#include <hv/percpu.h>
 
 typedef long hypercall_fn(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 
-/* Runs hypercall nr for current. -ENOSYS if there is none. Counts it. */
-long hypercall_dispatch(uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+#define MAX_HYPERCALL 64u
+extern hypercall_fn *const hypercall_table[MAX_HYPERCALL]; /* NULL: there is none */
+DECLARE_PER_CPU(uint64_t, hypercall_count[MAX_HYPERCALL]);
+
+/* The handler of hypercall nr, NULL if there is none. Counts it. */
+static always_inline hypercall_fn *hypercall_find(uint64_t nr)
+{
+    if (unlikely(nr >= MAX_HYPERCALL))
+        return NULL;
+    nr = index_nospec(nr, MAX_HYPERCALL);
+    this_cpu(hypercall_count)[nr]++;
+    return hypercall_table[nr];
+}
 
 /* Is there something more urgent than going on with a long operation? */
 bool hypercall_preempt_check(void);
@@ -24,7 +36,7 @@ long hypercall_continue(uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3, uint
 
 /* struct vcpu's part. */
 struct vcpu_hypercall {
-    bool continued;             /* the handler asked for a continuation */
+    bool continued;             /* the handler asked for a continuation; who sees that clears it */
     bool in_multicall;
     uint64_t nr, args[5];       /* of the continuation */
 };

@@ -57,12 +57,16 @@ struct spinlock {
 #define SPINLOCK_INIT(r) { .rank = (uint8_t)(r) }
 
 static inline void spin_init(struct spinlock *l, enum lock_rank rank) { *l = (struct spinlock)SPINLOCK_INIT(rank); }
+bool spin_trylock(struct spinlock *l) must_check;
+#if defined(HV_DEBUG) || defined(HV_HOST_TEST)
 void spin_lock(struct spinlock *l);
 void spin_unlock(struct spinlock *l);
-bool spin_trylock(struct spinlock *l) must_check;
 /* Disables interrupts, returns the flags to give back. */
 uint64_t spin_lock_irqsave(struct spinlock *l) must_check;
 void spin_unlock_irqrestore(struct spinlock *l, uint64_t flags);
+#else
+#include <hv/lock_release.h>
+#endif
 /* Takes two locks of one rank (a == b: once); unlock with spin_unlock_pair. */
 void spin_lock_pair(struct spinlock *a, struct spinlock *b);
 void spin_unlock_pair(struct spinlock *a, struct spinlock *b);

@@ -7,6 +7,7 @@
 #define HV_SOFTIRQ_H
 
 #include <hv/list.h>
+#include <hv/percpu.h>
 
 enum softirq { SOFTIRQ_TIMER, SOFTIRQ_WORK, SOFTIRQ_TIME, SOFTIRQ_SCHEDULE /* last: it may switch away */, NR_SOFTIRQS };
 
@@ -16,7 +17,8 @@ void softirq_register(enum softirq nr, softirq_fn *fn);
 /* Any context. */
 void softirq_raise(enum softirq nr);
 void softirq_raise_on(unsigned int cpu, enum softirq nr);
-bool softirq_pending(void);
+DECLARE_PER_CPU(uint32_t, softirqs); /* atomic bits, enum softirq */
+static inline bool softirq_pending(void) { return read_once(this_cpu(softirqs)) != 0; }
 /*
  * Runs what is pending, lowest number first, interrupts enabled; returns with them enabled. New ones may
  * be pending by then: disable interrupts and ask softirq_pending() before going on. May not return (schedule).

@@ -18,6 +18,15 @@ void pv_hypercall(struct trap_frame *regs);
 void pv_iret(struct vcpu *v, struct trap_frame *regs);
 /* Last step before return to the guest: delivers NMI, MCE, event upcall. Interrupts disabled. */
 void pv_deliver_pending(struct vcpu *v);
+/* Order: a sender sets pending before it kicks this CPU; interrupts are off, so a later kick brings us here again. */
+static inline bool pv_has_pending(const struct vcpu *v)
+{
+    const struct vcpu_info *info = v->vcpu_info;
+
+    if (unlikely(v->mce_pending | v->nmi_pending))
+        return true;
+    return unlikely(read_once(info->evtchn_upcall_pending)) && !read_once(info->evtchn_upcall_mask);
+}
 
 /* ---- bounce.c: enter the guest kernel ---- */
 #define PV_BOUNCE_ERROR_CODE   1u  /* the frame has an error code */
