@@ -704,7 +704,7 @@ static int model_grant(const struct op *op)
         return -1;
     if (op->kind == OP_GRANT_MAP)
         return model_write(&dom_a, NULL, op->mfn, op->slot, e, false) == 0 ? 0 : -1;
-    if (!(*word & PTE_P) || pte_mfn(*word).v != op->value)
+    if (!(*word & PTE_P) || !(*word & PTE_RW) || pte_mfn(*word).v != op->value)
         return -1;
     model_entry_put(1, *word);
     *word = 0;
@@ -719,7 +719,7 @@ static int model_move(const struct op *op)
         return -1;
     uint64_t *word = &model_ram[to][pt_index(op->va + PAGE_SIZE, 1)];
 
-    if (!(*word & PTE_P))
+    if (!(*word & PTE_P) || !(*word & PTE_RW))
         return -1;
     if (op->va == 0) { /* means that nothing replaces it */
         model_entry_put(1, *word);
@@ -994,6 +994,23 @@ static void a_granted_page_cannot_be_made_writable_directly(void **state)
     check_invariants();
 }
 
+/* The same page granted twice: a handle is given up only for an entry that allows what it does. */
+static void a_writable_grant_goes_with_a_writable_entry(void **state)
+{
+    const unsigned int flags = GNTMAP_host_map | GNTMAP_contains_pte;
+    const uint64_t writable = 8 << PAGE_SHIFT, readonly = writable + sizeof(pte_t);
+
+    assert_int_equal(pin(8, 1), 0);
+    host_test_current = &vcpu_a0;
+    assert_int_equal(arch_grant_map(writable, MFN(FIRST_0 + 2), flags), GNTST_okay);
+    assert_int_equal(arch_grant_map(readonly, MFN(FIRST_0 + 2), flags | GNTMAP_readonly), GNTST_okay);
+    assert_int_equal(arch_grant_unmap(readonly, MFN(FIRST_0 + 2), 0, flags), GNTST_general_error);
+    assert_int_equal(arch_grant_unmap(writable, MFN(FIRST_0 + 2), 0, flags | GNTMAP_readonly), GNTST_general_error);
+    assert_int_equal(arch_grant_unmap(readonly, MFN(FIRST_0 + 2), 0, flags | GNTMAP_readonly), GNTST_okay);
+    assert_int_equal(arch_grant_unmap(writable, MFN(FIRST_0 + 2), 0, flags), GNTST_okay);
+    check_invariants();
+}
+
 static void a_guest_cannot_name_others(void **state)
 {
     const struct op foreign = { .kind = OP_WRITE, .v = &vcpu_a0, .tables = &dom_0, .pages = DOMID_SELF, .mfn = FIRST_0 };
@@ -1028,6 +1045,7 @@ int main(void)
         RULE(a_table_cannot_map_itself_writable),
         RULE(linear_tables_are_refused),
         RULE(a_granted_page_cannot_be_made_writable_directly),
+        RULE(a_writable_grant_goes_with_a_writable_entry),
         RULE(a_guest_cannot_name_others),
         RULE(an_invalid_base_pointer_is_refused),
         RULE(sequential),

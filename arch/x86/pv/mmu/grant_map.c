@@ -70,6 +70,12 @@ static int replace(const struct pt_context *c, struct vcpu *v, pte_t *slot, uint
     return GNTST_okay;
 }
 
+/* Trust: RW too: a read-only entry given up for a writable grant would leave the writable entry behind. */
+static bool is_mapping(pte_t e, mfn_t mfn, unsigned int flags)
+{
+    return (e & PTE_P) && mfn_eq(pte_mfn(e), mfn) && !(e & PTE_RW) == !!(flags & GNTMAP_readonly);
+}
+
 int arch_grant_unmap(uint64_t host_addr, mfn_t mfn, uint64_t new_addr, unsigned int flags)
 {
     struct vcpu *v = current;
@@ -82,7 +88,7 @@ int arch_grant_unmap(uint64_t host_addr, mfn_t mfn, uint64_t new_addr, unsigned 
     pt_context_init(&c, v->domain, NULL);
     mmu_lock(v->domain);
     slot = find_slot(v, host_addr, flags);
-    if (slot && (*slot & PTE_P) && mfn_eq(pte_mfn(*slot), mfn))
+    if (slot && is_mapping(*slot, mfn, flags))
         rc = replace(&c, v, slot, new_addr);
     mmu_unlock(v->domain);
     return rc;
