@@ -40,11 +40,16 @@ uint64_t pv_guest_cr4(const struct vcpu *v, uint64_t cr4)
     return choice | (read_cr4() & CR4_GUEST_VISIBLE);
 }
 
+/*
+ * Trust: a guest kernel that has not enabled FSGSBASE does not look for bases that its user code has set by
+ * itself, so that code cannot.
+ */
 uint64_t pv_real_cr4(const struct vcpu *v, uint64_t cr4)
 {
-    if (v->domain->arch.vtsc || (v->arch.cr4 & CR4_TSD))
-        return cr4 | CR4_TSD;
-    return cr4 & ~(uint64_t)CR4_TSD;
+    const uint64_t guests = CR4_TSD | CR4_FSGSBASE;
+
+    cr4 = (cr4 & ~guests) | (v->arch.cr4 & guests);
+    return v->domain->arch.vtsc ? cr4 | CR4_TSD : cr4;
 }
 
 /* ---- reset ---- */
