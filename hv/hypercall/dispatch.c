@@ -22,7 +22,7 @@ static const char *const names[MAX_HYPERCALL] = {
 #undef HYPERCALL
 };
 
-DEFINE_PER_CPU(uint64_t, hypercall_count[MAX_HYPERCALL]);
+DEFINE_PER_CPU(uint64_t[MAX_HYPERCALL], hypercall_count);
 
 const char *hypercall_name(unsigned int nr)
 {

@@ -18,7 +18,7 @@ int guest_write(uint64_t va, const void *src, size_t n) { memcpy((void *)va, src
 bool guest_range_ok(uint64_t va, size_t n) { return true; }
 bool hypercall_preempt_check(void) { return false; }
 
-long hypercall_dispatch(uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+static long call(uint64_t nr, uint64_t a1)
 {
     called[nr_called++] = nr;
     assert_true(vcpu.hypercall.in_multicall);
@@ -28,6 +28,15 @@ long hypercall_dispatch(uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3, uint
     }
     return (long)a1 + 1;
 }
+
+/* Handlers are not told their number. */
+#define HANDLER(nr) static long call_##nr(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5) { return call(nr, a1); }
+HANDLER(17)
+HANDLER(23)
+HANDLER(24)
+HANDLER(29)
+hypercall_fn *const hypercall_table[MAX_HYPERCALL] = { [17] = call_17, [23] = call_23, [24] = call_24, [29] = call_29 };
+DEFINE_PER_CPU(uint64_t[MAX_HYPERCALL], hypercall_count);
 
 long hypercall_continue(uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {

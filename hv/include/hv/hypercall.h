@@ -13,7 +13,7 @@ typedef long hypercall_fn(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 
 #define MAX_HYPERCALL 64u
 extern hypercall_fn *const hypercall_table[MAX_HYPERCALL]; /* NULL: there is none */
-DECLARE_PER_CPU(uint64_t, hypercall_count[MAX_HYPERCALL]);
+DECLARE_PER_CPU(uint64_t[MAX_HYPERCALL], hypercall_count);
 
 /* The handler of hypercall nr, NULL if there is none. Counts it. */
 static always_inline hypercall_fn *hypercall_find(uint64_t nr)
