@@ -31,8 +31,10 @@ static void dump_port(const struct domain *d, const struct event_port *p)
 {
     const struct event_format *format = event_format_of(d);
 
-    log_info("  port %4u v%u%s%s", p->number, p->vcpu, format->is_pending(d, p) ? " pending" : "",
-             format->is_masked(d, p) ? " masked" : "");
+    const bool is_guests = p->consumer == NULL;
+
+    log_info("  port %4u v%u%s%s", p->number, p->vcpu, is_guests && format->is_pending(d, p) ? " pending" : "",
+             is_guests && format->is_masked(d, p) ? " masked" : "");
     dump_binding(p);
 }
 

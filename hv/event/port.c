@@ -81,14 +81,17 @@ void event_port_release(struct domain *d, struct event_port *p)
 {
     struct event_domain *e = &d->events;
     const uint64_t flags = spin_lock_irqsave(&p->lock);
+    const bool is_guests = p->consumer == NULL;
 
     e->nr_active--;
-    e->nr_consumers -= p->consumer != NULL;
+    e->nr_consumers -= !is_guests;
     write_once(p->state, EVENT_FREE);
     write_once(p->vcpu, 0);
     p->consumer = NULL;
     p->remote = NULL;
-    event_format_of(d)->clear_pending(d, p);
+    /* A reset leaves the hypervisor's ports, of which the 2-level format may have no bits. */
+    if (is_guests)
+        event_format_of(d)->clear_pending(d, p);
     spin_unlock_irqrestore(&p->lock, flags);
     e->first_free = min(e->first_free, p->number);
 }
