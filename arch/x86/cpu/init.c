@@ -100,6 +100,18 @@ static void init_syscall(unsigned int cpu)
     }
 }
 
+/* AMD: LFENCE waits for all before it, as we tell guests ("Managing speculation on AMD processors", G-2); families 0xf and 0x11 have nothing else. */
+static void init_lfence(void)
+{
+    const bool is_amd = cpu_features.vendor == CPU_VENDOR_AMD || cpu_features.vendor == CPU_VENDOR_HYGON;
+    uint64_t value;
+
+    if (!is_amd || cpu_features.family < 0x10 || cpu_features.family == 0x11 || rdmsr_safe(MSR_AMD_DE_CFG, &value) != 0)
+        return;
+    if (wrmsr_safe(MSR_AMD_DE_CFG, value | DE_CFG_LFENCE) != 0)
+        log_warn("CPU%u: LFENCE cannot be made to wait\n", this_cpu_id());
+}
+
 static void init_control_registers(void)
 {
     uint64_t cr4 = CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_DE;
@@ -130,6 +142,7 @@ void cpu_init_this(void)
     load_descriptor_tables(cpu);
     init_control_registers();
     init_syscall(cpu);
+    init_lfence();
 }
 
 void cpu_enter_idle(void)

@@ -221,12 +221,22 @@ void cpu_policy_clamp(struct cpu_policy *p, const struct cpu_policy *max_policy)
     settle_address_bits(p, max_policy);
 }
 
+/* SYSENTER is for 32-bit kernels only there (APM3); LFENCE has been made to wait: cpu_init_this. */
+static void make_host_amd(struct cpu_policy *p, uint32_t *words)
+{
+    words[XEN_X86_FEATURE_SEP / 32] &= ~(1u << (XEN_X86_FEATURE_SEP & 31));
+    words[XEN_X86_FEATURE_LFENCE_DISPATCH / 32] |= 1u << (XEN_X86_FEATURE_LFENCE_DISPATCH & 31);
+    EXTENDED_MAX(p) = max(EXTENDED_MAX(p), EXTENDED_BASE + 0x21);
+}
+
 /* What the hypervisor itself lets through: states that it does not keep are off. */
 static void make_host(struct cpu_policy *p)
 {
     uint32_t words[CPU_FEATURE_WORDS];
 
     cpu_policy_to_features(p, words);
+    if (cpu_features.vendor != CPU_VENDOR_INTEL)
+        make_host_amd(p, words);
     if (!(cpu_features.xcr0_mask & 4))
         words[1] &= ~(1u << (XEN_X86_FEATURE_AVX & 31));
     if ((cpu_features.xcr0_mask & 0xe0) != 0xe0)

@@ -124,7 +124,7 @@ static void adjust(const struct vcpu *v, const struct cpu_policy *p, uint32_t le
         adjust_features(v, p, out);
         break;
     case 5:
-        if (v->domain->is_hardware && asked_by_prefix(v))
+        if (v->domain->is_hardware && asked_by_prefix(v) && (cpu_features.leaf1_c >> (XEN_X86_FEATURE_MONITOR & 31) & 1))
             *out = cpu_policy_system(XEN_SYSCTL_cpu_policy_raw)->basic[5];
         break;
     case 0xb:

@@ -13,19 +13,26 @@
 #include <hv/percpu.h>
 
 /* SDM4, APM2 appendix A */
+#define MSR_P5_MC_ADDR        0x0u
+#define MSR_P5_MC_TYPE        0x1u
 #define MSR_PLATFORM_ID       0x17u
 #define MSR_FEATURE_CONTROL   0x3au
 #define MSR_UCODE_WRITE       0x79u
 #define MSR_PERFCTR0          0xc1u
 #define MSR_PLATFORM_INFO     0xceu
+#define MSR_MPERF             0xe7u
+#define MSR_APERF             0xe8u
 #define MSR_ARCH_CAPS         0x10au
 #define MSR_MISC_FEATURES     0x140u
 #define MSR_MCG_STATUS        0x17au
+#define MSR_MCG_CTL           0x17bu
 #define MSR_EVNTSEL0          0x186u
 #define MSR_PERF_STATUS       0x198u
 #define MSR_PERF_CTL          0x199u
 #define MSR_THERM_STATUS      0x19cu
+#define MSR_MC0_CTL2          0x280u
 #define MSR_FIXED_CTR0        0x309u
+#define MSR_PERF_CAPABILITIES 0x345u
 #define MSR_FIXED_CTR_CTRL    0x38du
 #define MSR_GLOBAL_OVF_CTRL   0x390u
 #define MSR_MC0_CTL           0x400u
@@ -34,13 +41,18 @@
 #define MSR_K7_PERFCTR3       0xc0010007u
 #define MSR_K8_SYSCFG         0xc0010010u
 #define MSR_K8_HWCR           0xc0010015u
-#define MSR_AMD_PATCHLOADER   0xc0010020u
+#define MSR_K8_IORR_BASE0     0xc0010016u
+#define MSR_K8_IORR_MASK1     0xc0010019u
 #define MSR_K8_TOP_MEM1       0xc001001au
 #define MSR_K8_TOP_MEM2       0xc001001du
+#define MSR_K8_NB_CFG         0xc001001fu
+#define MSR_K7_FID_VID_CTL    0xc0010041u
+#define MSR_K7_FID_VID_STATUS 0xc0010042u
 #define MSR_FAM10H_MMIO_BASE  0xc0010058u
+#define MSR_K8_TSEG_BASE      0xc0010112u
+#define MSR_K8_TSEG_MASK      0xc0010113u
 #define MSR_AMD_PSTATE_LIMIT  0xc0010061u
 #define MSR_AMD_PSTATE7       0xc001006bu
-#define MSR_AMD_DE_CFG        0xc0011029u
 #define MSR_FAM15H_EVNTSEL0   0xc0010200u
 #define MSR_FAM15H_PERFCTR5   0xc001020bu
 
@@ -55,8 +67,9 @@
 #define MISC_ENABLE_NO_XTPR   (1u << 23)
 #define MISC_CPUID_FAULTING   1u
 #define HWCR_TSC_FREQ_SEL     (1u << 24)
-#define DE_CFG_LFENCE         (1u << 1)
 #define GUEST_MCE_BANKS       2u
+#define MAX_MCE_BANKS         32u
+#define SYSCFG_SHOWN          0x00740000u /* how memory above and below 4 GiB is typed */
 #define EFER_GUEST            (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
 
 #ifdef HV_DEBUG
@@ -79,6 +92,13 @@ static bool is_counter(uint32_t msr)
 }
 
 /* ---- machine checks: two banks that never report anything ---- */
+
+/* ABI: banks that are not there, and CTL2 of all, read as zero and forget what is written. */
+static bool is_absent_bank(uint32_t msr)
+{
+    return within(msr, MSR_MC0_CTL + 4 * GUEST_MCE_BANKS, MSR_MC0_CTL + 4 * MAX_MCE_BANKS - 1) ||
+           within(msr, MSR_MC0_CTL2, MSR_MC0_CTL2 + MAX_MCE_BANKS - 1);
+}
 
 static bool is_mce_bank(uint32_t msr) { return within(msr, MSR_MC0_CTL, MSR_MC0_CTL + 4 * GUEST_MCE_BANKS - 1); }
 
@@ -114,18 +134,33 @@ static int read_constant(bool exists, uint64_t constant, uint64_t *value)
     return exists ? 0 : ERR(EINVAL);
 }
 
+static bool has_mmio_base(void) { return is_amd() && cpu_features.family >= 0x10; }
+
 static int read_amd(const struct vcpu *v, uint32_t msr, uint64_t *value)
 {
     const struct cpu_policy *p = v->domain->arch.cpu_policy;
 
     if (within(msr, MSR_AMD_PSTATE_LIMIT, MSR_AMD_PSTATE7))
         return read_constant(true, 0, value);
+    if (within(msr, MSR_K8_IORR_BASE0, MSR_K8_IORR_MASK1))
+        return read_machine(v->domain->is_hardware, msr, value);
     switch (msr) {
     case MSR_K8_SYSCFG:
+        if (read_machine(v->domain->is_hardware, msr, value) != 0)
+            return ERR(EINVAL);
+        *value &= SYSCFG_SHOWN;
+        return 0;
     case MSR_K8_TOP_MEM1:
     case MSR_K8_TOP_MEM2:
-    case MSR_FAM10H_MMIO_BASE:
+    case MSR_K8_TSEG_BASE:
+    case MSR_K8_TSEG_MASK:
         return read_machine(v->domain->is_hardware, msr, value);
+    case MSR_FAM10H_MMIO_BASE:
+        return read_machine(v->domain->is_hardware && has_mmio_base(), msr, value);
+    case MSR_K8_NB_CFG:
+    case MSR_K7_FID_VID_CTL:
+    case MSR_K7_FID_VID_STATUS:
+        return read_constant(true, 0, value);
     case MSR_K8_HWCR:
         return read_constant(true, cpu_policy_has(p, XEN_X86_FEATURE_ITSC) ? HWCR_TSC_FREQ_SEL : 0, value);
     case MSR_AMD_DE_CFG:
@@ -194,6 +229,11 @@ static int read_known(struct vcpu *v, uint32_t msr, uint64_t *value)
         return read_constant(cpu_policy_has(p, XEN_X86_FEATURE_ARCH_CAPS), p->arch_caps, value);
     case MSR_MISC_FEATURES:
         return read_constant(true, v->arch.cpuid_faulting ? MISC_CPUID_FAULTING : 0, value);
+    case MSR_P5_MC_ADDR:
+    case MSR_P5_MC_TYPE:
+    case MSR_MCG_CTL:
+    case MSR_PERF_CAPABILITIES:
+        return read_constant(true, 0, value);
     case MSR_MCG_CAP:
         return read_constant(true, GUEST_MCE_BANKS, value);
     case MSR_MCG_STATUS:
@@ -222,7 +262,7 @@ static bool reads_as_zero(const struct vcpu *v, uint32_t msr)
 int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
     *value = 0;
-    if (is_counter(msr))
+    if (is_counter(msr) || is_absent_bank(msr))
         return 0;
     if (is_mce_bank(msr)) {
         *value = mce_bank_read(msr);
@@ -303,6 +343,23 @@ static int write_same(struct vcpu *v, uint32_t msr, uint64_t value)
     return read_known(v, msr, &now) == 0 && now == value ? 0 : ERR(EINVAL);
 }
 
+/* ABI: accepted and forgotten. */
+static int write_amd(uint32_t msr)
+{
+    switch (msr) {
+    case MSR_K8_HWCR:
+    case MSR_K8_NB_CFG:
+    case MSR_K7_FID_VID_CTL:
+    case MSR_K7_FID_VID_STATUS:
+    case MSR_AMD_DE_CFG:
+        return 0;
+    case MSR_FAM10H_MMIO_BASE:
+        return has_mmio_base() ? 0 : ERR(EINVAL);
+    default:
+        return within(msr, MSR_AMD_PSTATE_LIMIT, MSR_AMD_PSTATE7) ? 0 : ERR(EINVAL);
+    }
+}
+
 static int write_known(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     switch (msr) {
@@ -327,16 +384,17 @@ static int write_known(struct vcpu *v, uint32_t msr, uint64_t value)
     case MSR_BIOS_SIGN_ID:
         return is_intel() && value == 0 ? 0 : ERR(EINVAL);
     case MSR_UCODE_WRITE:
-    case MSR_AMD_PATCHLOADER:
-        return v->domain->is_hardware ? 0 : ERR(EINVAL); /* ABI: microcode is the hypervisor's business */
-    case MSR_AMD_DE_CFG:
-        return is_amd() ? 0 : ERR(EINVAL);
+        return is_intel() && v->domain->is_hardware ? 0 : ERR(EINVAL); /* ABI: microcode is the hypervisor's business */
+    case MSR_MPERF:
+    case MSR_APERF:
+        return is_intel() || is_amd() ? 0 : ERR(EINVAL);
+    case MSR_MCG_CAP:
+    case MSR_MCG_CTL:
+        return 0;
     case MSR_EFER:
-    case MSR_PAT:
-    case MSR_K8_HWCR:
         return write_same(v, msr, value);
     default:
-        return is_amd() && within(msr, MSR_AMD_PSTATE_LIMIT, MSR_AMD_PSTATE7) ? 0 : ERR(EINVAL);
+        return is_amd() ? write_amd(msr) : ERR(EINVAL);
     }
 }
 
@@ -344,7 +402,7 @@ int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     uint64_t ignored;
 
-    if (is_counter(msr))
+    if (is_counter(msr) || is_absent_bank(msr))
         return 0;
     if (is_mce_bank(msr))
         return mce_bank_write(msr, value);

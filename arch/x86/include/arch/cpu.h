@@ -153,6 +153,8 @@ static inline void outl(uint16_t p, uint32_t v) { __asm__ volatile("outl %0, %1"
 #define MSR_GS_BASE        0xc0000101u
 #define MSR_KERNEL_GS_BASE 0xc0000102u
 #define MSR_TSC_AUX        0xc0000103u
+#define MSR_AMD_DE_CFG     0xc0011029u
+#define DE_CFG_LFENCE      (1u << 1)
 
 /*
  * PAT as stock Xen writes it, because PV guests see it (ABI): WB WT UC- UC WC WP UC UC.

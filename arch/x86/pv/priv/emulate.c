@@ -236,9 +236,7 @@ static const struct emul_ops privileged_ops = {
 
 static bool may_emulate_group7(const struct emul_insn *i)
 {
-    const unsigned int kind = i->reg & 7;
-
-    return kind == 4 || kind == 6 || i->modrm == 0xd1 || i->modrm == 0xf9; /* SMSW LMSW XSETBV RDTSCP */
+    return i->modrm == 0xd1 || i->modrm == 0xf9; /* XSETBV RDTSCP */
 }
 
 /* Privileged instructions that mean something to a PV guest; no others, so that a #GP never makes us execute plain code. */
