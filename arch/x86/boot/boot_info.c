@@ -48,10 +48,22 @@ boot_code void boot_add_module(uint64_t start, uint64_t end, const char *command
     };
 }
 
+/* What the specifications do not name is reserved. */
+static boot_code uint32_t known_kind(uint32_t kind)
+{
+    return kind >= MEMORY_RAM && kind <= MEMORY_UNUSABLE ? kind : MEMORY_RESERVED;
+}
+
 boot_code void boot_add_memory(uint64_t start, uint64_t size, uint32_t kind)
 {
-    if (boot_info.nr_memory < BOOT_MAX_MEMORY && size != 0 && start + size > start)
-        boot_info.memory[boot_info.nr_memory++] = (struct memory_range){ start, size, kind };
+    struct memory_range *last = boot_info.nr_memory ? &boot_info.memory[boot_info.nr_memory - 1] : NULL;
+
+    if (size == 0 || start + size < start)
+        return;
+    if (last != NULL && last->kind == known_kind(kind) && last->start + last->size == start)
+        last->size += size;
+    else if (boot_info.nr_memory < BOOT_MAX_MEMORY)
+        boot_info.memory[boot_info.nr_memory++] = (struct memory_range){ start, size, known_kind(kind) };
 }
 
 static boot_code void sort_memory(void)

@@ -54,6 +54,7 @@ boot_code void arch_init_memory(void)
 
 boot_code void arch_init_platform(void)
 {
+    efi_init();
     acpi_init();
     apic_init();
 }

@@ -37,8 +37,8 @@ long platform_read_memtype(struct xen_platform_op *op)
 }
 
 /*
- * Nobody asked the BIOS about disks, the screen or the keyboard before this hypervisor started, and
- * the firmware's run-time services are not in use. ABI: the answers of a machine that has none.
+ * Nobody asked the BIOS about disks, the screen or the keyboard before this hypervisor started.
+ * ABI: the answers of a machine that has none.
  */
 long platform_firmware_info(struct xen_platform_op *op)
 {
@@ -49,7 +49,7 @@ long platform_firmware_info(struct xen_platform_op *op)
     case XEN_FW_KBD_SHIFT_FLAGS:
         return ERR(ESRCH);
     case XEN_FW_EFI_INFO:
-        return ERR(ENOSYS);
+        return efi_tell(op->u.firmware_info.index, &op->u.firmware_info.u.efi_info);
     default:
         return ERR(EINVAL);
     }

@@ -7,6 +7,7 @@
 
 #define BOOT_MAX_MODULES 8
 #define BOOT_MAX_MEMORY  128
+#define BOOT_MAX_FIRMWARE_MEMORY 256
 
 struct boot_module {
     maddr_t start;
@@ -21,6 +22,12 @@ struct memory_range {
     uint32_t kind;        /* enum memory_kind or the firmware's own number */
 };
 
+/* UEFI's own map (UEFI 2.9 7.2, EFI_MEMORY_DESCRIPTOR). */
+struct firmware_memory {
+    uint64_t start, nr_pages, attributes;
+    uint32_t kind;
+};
+
 struct boot_info {
     const char *loader;        /* name, "" if unknown */
     const char *command_line;
@@ -29,8 +36,10 @@ struct boot_info {
     unsigned int nr_memory;    /* sorted, not overlapping */
     struct memory_range memory[BOOT_MAX_MEMORY];
     maddr_t rsdp;              /* 0: search the BIOS area */
-    maddr_t efi_system_table;  /* 0: not booted by UEFI */
     bool is_efi;
+    maddr_t efi_system_table;  /* 0: not booted by UEFI, or by a 32-bit one */
+    unsigned int nr_firmware_memory;
+    struct firmware_memory *firmware_memory; /* during start-up only */
     bool has_video;
     uint8_t video[64];         /* struct dom0_vga_console_info as prepared for dom0 */
 };

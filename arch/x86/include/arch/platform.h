@@ -86,6 +86,12 @@ bool serial_owns_port(uint16_t port);
 bool serial_owns_irq(unsigned int irq);
 void vga_init(void);
 void vga_hand_over(void);          /* dom0 drives the screen from now on, unless vga=keep; console lock held */
+/* UEFI, if the loader told of it: dom0 may ask for its tables and services. After the allocator works. */
+void efi_init(void);
+bool efi_is_there(void);
+union xenpf_efi_info;
+/* XEN_FW_EFI_INFO (xen/platform.h). 0; -ENOSYS: not started by UEFI; else what the item's absence means. */
+long efi_tell(uint32_t index, union xenpf_efi_info *info);
 void pci_init(void);
 void reset_init(void);             /* makes the ACPI reset register reachable; before the first machine_restart that uses it */
 uint32_t pci_config_read(uint16_t segment, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned int bytes);
