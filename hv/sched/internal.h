@@ -31,6 +31,10 @@ extern cpumask_t sched_idle_cpus;
 /* CPUs with a queued vCPU that waits for another to leave (atomic bits; a hint). */
 extern cpumask_t sched_crowded_cpus;
 
+/* ---- wake.c ---- */
+/* v may not use its CPU any more: unless it runs there now, it moves to one that it may use. No lock held. */
+void sched_leave_cpu(struct vcpu *v);
+
 /* ---- queue.c; locks as the name says ---- */
 struct cpu_sched *sched_lock_cpu_of(const struct vcpu *v, uint64_t *flags);
 /* Run queue's lock held. */

@@ -95,7 +95,7 @@ static void obey_affinity(struct vcpu *v)
         softirq_raise_on(v->sched.cpu, SOFTIRQ_SCHEDULE);
     spin_unlock_irqrestore(&c->lock, flags);
     if (banished)
-        vcpu_wake(v);
+        sched_leave_cpu(v);
 }
 
 static void change_mask(struct vcpu *v, cpumask_t *which, const cpumask_t *mask)

@@ -61,20 +61,30 @@ static bool needs_queue(const struct cpu_sched *c, const struct vcpu *v)
     return vcpu_is_runnable(v) && !v->sched.queued && c->current_vcpu != v;
 }
 
-static void enqueue_elsewhere(struct vcpu *v, unsigned int from, unsigned int to)
+/* v, on no CPU and in no queue, belongs to another CPU now, and waits there if it can run. */
+static void move(struct vcpu *v, unsigned int from, unsigned int to)
 {
     struct cpu_sched *a = &per_cpu(cpu_sched, from), *b = &per_cpu(cpu_sched, to);
     const uint64_t flags = irq_save();
 
     spin_lock_pair(&a->lock, &b->lock);
-    /* Somebody else may have woken it in the meantime, or put it to sleep. */
-    if (v->sched.cpu == from && needs_queue(a, v) && !v->sched.running) {
+    /* Somebody else may have woken or moved it in the meantime. */
+    if (v->sched.cpu == from && !v->sched.queued && !v->sched.running && a->current_vcpu != v) {
         v->sched.cpu = to;
         sched_policy->moved(v, from, to);
-        sched_enqueue_locked(b, v, now_ns());
+        if (vcpu_is_runnable(v))
+            sched_enqueue_locked(b, v, now_ns());
     }
     spin_unlock_pair(&a->lock, &b->lock);
     irq_restore(flags);
+}
+
+void sched_leave_cpu(struct vcpu *v)
+{
+    const unsigned int from = read_once(v->sched.cpu), to = least_loaded(v);
+
+    if (to != from)
+        move(v, from, to);
 }
 
 /*
@@ -104,7 +114,7 @@ void vcpu_wake(struct vcpu *v)
     }
     spin_unlock_irqrestore(&c->lock, flags);
     if (to != from && to != MAX_CPUS)
-        enqueue_elsewhere(v, from, to);
+        move(v, from, to);
 }
 
 void vcpu_sleep_nosync(struct vcpu *v)
