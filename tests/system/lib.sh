@@ -5,7 +5,7 @@
 . /etc/profile
 . /usr/lib/zendo/lib
 set -eEuo pipefail
-trap 'echo "line ${BASH_LINENO[0]}: $BASH_COMMAND"' ERR
+trap 'echo "line ${BASH_LINENO[0]-0}: $BASH_COMMAND"' ERR
 
 fail() { trap - ERR; echo "$*"; exit 1; }
 
@@ -68,3 +68,4 @@ free_kib() {
     PYTHONPATH=/usr/lib/xen-4.17/lib/python python3 -c \
         'import xen.lowlevel.xc; print(xen.lowlevel.xc.xc().physinfo()["free_memory"])'
 }
+free_is() { [ "$(free_kib)" = "$1" ]; }

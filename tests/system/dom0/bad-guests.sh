@@ -19,4 +19,4 @@ refuse "a broken ELF file" 'fail|invalid|error|ELF' xl create /run/bad.cfg
 tiny bad 'type="nonsense"'
 refuse "an unknown type" 'type|invalid' xl create /run/bad.cfg
 is_absent bad || fail "a domain is left"
-wait_for 10 bash -c ". /tests/lib.sh; [ \$(free_kib) = $before ]" || fail "free: $before KiB before, $(free_kib) after"
+wait_for 10 free_is "$before" || fail "free: $before KiB before, $(free_kib) after"

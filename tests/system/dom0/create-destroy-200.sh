@@ -8,4 +8,4 @@ cycle 0
 sleep 1
 before=$(free_kib)
 for i in $(seq 200); do cycle "$i"; done
-wait_for 10 bash -c ". /tests/lib.sh; [ \$(free_kib) = $before ]" || fail "free: $before KiB before, $(free_kib) after"
+wait_for 10 free_is "$before" || fail "free: $before KiB before, $(free_kib) after"

@@ -7,4 +7,4 @@ cycle 0
 sleep 1
 before=$(free_kib)
 for i in 1 2 3 4 5; do cycle "$i"; done
-wait_for 10 bash -c ". /tests/lib.sh; [ \$(free_kib) = $before ]" || fail "free: $before KiB before, $(free_kib) after"
+wait_for 10 free_is "$before" || fail "free: $before KiB before, $(free_kib) after"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # Guests that are destroyed in the middle of disk and network work take nothing with them.
-# seconds: 150
+# seconds: 180
 truncate -s 64M /tmp/load.img
 cycle() {
     start_tiny one 'disk=["format=raw,vdev=xvda,access=rw,target=/tmp/load.img"]' \
@@ -15,5 +15,9 @@ cycle() {
 cycle
 sleep 1
 before=$(free_kib)
-for _ in 1 2; do cycle; done
-wait_for 20 bash -c ". /tests/lib.sh; [ \$(free_kib) = $before ]" || fail "free: $before KiB before, $(free_kib) after"
+for _ in 1 2 3; do cycle; done
+# What the hypervisor keeps for dom0's grant mappings grows with the most that were ever made
+# at once, a page at a time. A guest's page that stayed would bring its domain with it.
+almost_as_before() { local lost=$((before - $(free_kib))); [ $lost -ge -32 ] && [ $lost -le 32 ]; }
+wait_for 20 almost_as_before || fail "free: $before KiB before, $(free_kib) after"
+! xl list | grep -E 'null|--d' || fail "a domain is not dead yet"

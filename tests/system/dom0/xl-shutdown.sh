@@ -11,4 +11,4 @@ start_tiny one
 [ "$(free_kib)" -lt $((before - 120 * 1024)) ] || fail "a guest of 128 MiB took $((before - $(free_kib))) KiB"
 xl shutdown -w one
 wait_for 20 is_absent one
-wait_for 10 bash -c ". /tests/lib.sh; [ \$(free_kib) = $before ]" || fail "free: $before KiB before, $(free_kib) after"
+wait_for 10 free_is "$before" || fail "free: $before KiB before, $(free_kib) after"
