@@ -154,6 +154,24 @@ static boot_code bool in_direct_map(uint32_t kind)
     return kind == MEMORY_RAM || kind == MEMORY_ACPI || kind == MEMORY_NVS;
 }
 
+static boot_code void map_direct_part(uint64_t start, uint64_t end, uint64_t flags, bool small)
+{
+    if (start < end)
+        map_or_die(DIRECT_MAP_BASE + start, MFN(start >> PAGE_SHIFT), (end - start) >> PAGE_SHIFT, flags, small);
+}
+
+/* B2: code and constants are not writable through the direct map either; around them, pages are small. */
+static boot_code void map_direct_range(uint64_t start, uint64_t end)
+{
+    const uint64_t text = (uintptr_t)image_start - IMAGE_BASE, constants_end = (uintptr_t)rodata_end - IMAGE_BASE;
+    const uint64_t before = min(max(round_down(text, SIZE_2M), start), end), behind = min(max(round_up(constants_end, SIZE_2M), start), end);
+
+    map_direct_part(start, before, HV_PTE_RW, false);
+    map_direct_part(before, behind, HV_PTE_RW, true);
+    map_direct_part(behind, end, HV_PTE_RW, false);
+    map_direct_part(max(text, before), min(constants_end, behind), HV_PTE_RO, true);
+}
+
 static boot_code void map_direct(void)
 {
     map_or_die(DIRECT_MAP_BASE, MFN(0), 0x100, HV_PTE_RW, false); /* BIOS area */
@@ -163,7 +181,7 @@ static boot_code void map_direct(void)
         const uint64_t end = min(round_up(m->start + m->size, SIZE_4K), DIRECT_MAP_END - DIRECT_MAP_BASE);
 
         if (in_direct_map(m->kind) && start < end)
-            map_or_die(DIRECT_MAP_BASE + start, MFN(start >> PAGE_SHIFT), (end - start) >> PAGE_SHIFT, HV_PTE_RW, false);
+            map_direct_range(start, end);
     }
 }
 
