@@ -83,31 +83,25 @@ static void emulated(void)
     MUST(set_pte(page, rw, UVMF_INVLPG));
 }
 
+static xen_pfn_t extent;
+static struct xen_memory_reservation extents = { .nr_extents = 1, .domid = DOMID_SELF };
+
+static void give(void) { HC2(memory_op, XENMEM_decrease_reservation, &extents); }
+static void take(void) { HC2(memory_op, XENMEM_populate_physmap, &extents); }
+
+/* Giving, extent is a machine frame; taking, a guest one, and becomes the machine one. */
 static void reservation(void)
 {
-    static uint64_t out_ticks[SAMPLES];
-    static xen_pfn_t extent;
-    struct xen_memory_reservation r = { .nr_extents = 1, .domid = DOMID_SELF };
     char *at = page_alloc();
     const uint64_t pfn = va_to_pfn(at);
-    long rc = 2;
 
-    set_xen_guest_handle(r.extent_start, &extent);
+    set_xen_guest_handle(extents.extent_start, &extent);
     extent = va_to_mfn(at);
     MUST(set_pte(at, 0, UVMF_INVLPG));
-    for (unsigned int i = 0; i < SAMPLES; i++) {
-        uint32_t from = stamp();
-        rc = HC2(memory_op, XENMEM_decrease_reservation, &r);
-        out_ticks[i] = stamp() - from;
-        extent = pfn;
-        from = stamp();
-        rc += HC2(memory_op, XENMEM_populate_physmap, &r);
-        samples[i] = stamp() - from;
-    }
-    MUST(rc - 2);
-    report("populate_physmap 1 page (scrubbed)", SAMPLES);
-    memcpy(samples, out_ticks, sizeof(samples));
-    report("decrease_reservation 1 page", SAMPLES);
+    MEASURE_AFTER("decrease_reservation 1 page", if (i_) { extent = pfn; take(); }, give());
+    extent = pfn;
+    MEASURE_AFTER("populate_physmap 1 page (scrubbed)", if (i_) { give(); extent = pfn; }, take());
+    MUST(extent == pfn);
 }
 
 void bench_memory(void)

@@ -6,6 +6,7 @@
 #include "table.h"
 
 #include <hv/errno.h>
+#include <hv/frame_refs.h>
 #include <hv/lib.h>
 
 /* A grant that is pinned for the copy. */
@@ -40,8 +41,8 @@ static void release(struct copy_end *e)
     unpin(e, &e->grant);
     if (e->own != NULL) {
         if (e->writable)
-            frame_drop_type(e->own);
-        frame_put(e->own);
+            frame_drop_type_fast(e->own);
+        frame_put_fast(e->own);
         e->own = NULL;
     }
     e->page = NULL;
@@ -88,12 +89,12 @@ static int claim_grant(struct copy_end *e)
 
 static int claim_own(struct copy_end *e)
 {
-    struct frame *f = frame_get_mfn(MFN(e->name), current->domain);
+    struct frame *f = frame_get_mfn_fast(MFN(e->name), current->domain);
 
     if (f == NULL)
         return GNTST_bad_page;
-    if (e->writable && frame_take_type(f, FRAME_WRITABLE) != 0) {
-        frame_put(f);
+    if (e->writable && frame_take_type_fast(f, FRAME_WRITABLE) != 0) {
+        frame_put_fast(f);
         return GNTST_general_error;
     }
     e->own = f;

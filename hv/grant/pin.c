@@ -5,6 +5,8 @@
  */
 #include "table.h"
 
+#include <hv/frame_refs.h>
+
 static int check_pinned(const struct grant_active *a, const struct grant_pin_request *r)
 {
     if (a->grantee != r->grantee || max(a->readers, a->writers) >= GRANT_MAX_PINS)
@@ -22,7 +24,7 @@ static int hold_target(struct grant_table *t, const struct grant_pin_request *r,
         if (!r->may_be_transitive || !grant_transitive_allowed || target->trans_domid == t->domain->id)
             return GNTST_general_error;
     } else {
-        f = frame_get_mfn(MFN(target->gfn), t->domain);
+        f = frame_get_mfn_fast(MFN(target->gfn), t->domain);
         if (f == NULL)
             return GNTST_bad_page;
     }
@@ -35,7 +37,7 @@ static int hold_target(struct grant_table *t, const struct grant_pin_request *r,
 
 static int hold_writable(const struct grant_active *a)
 {
-    return a->frame == NULL || frame_take_type(a->frame, FRAME_WRITABLE) == 0 ? GNTST_okay : GNTST_general_error;
+    return a->frame == NULL || frame_take_type_fast(a->frame, FRAME_WRITABLE) == 0 ? GNTST_okay : GNTST_general_error;
 }
 
 /* What the first pin, and the first writing one, find and hold. The entry is marked already. */
@@ -53,7 +55,7 @@ static int hold(struct grant_table *t, grant_ref_t ref, const struct grant_pin_r
         return rc;
     rc = hold_writable(a);
     if (rc != GNTST_okay && !pinned && a->frame != NULL)
-        frame_put(a->frame);
+        frame_put_fast(a->frame);
     return rc;
 }
 
@@ -115,9 +117,9 @@ void grant_unpin(struct grant_table *t, grant_ref_t ref, bool writable, unsigned
     spin_lock(&t->lock);
     *(writable ? &a->writers : &a->readers) -= count;
     if (writable && a->writers == 0 && a->frame != NULL)
-        frame_drop_type(a->frame);
+        frame_drop_type_fast(a->frame);
     if (!grant_is_pinned(a) && a->frame != NULL)
-        frame_put(a->frame);
+        frame_put_fast(a->frame);
     unmark_unused(t, ref, a);
     spin_unlock(&t->lock);
 }

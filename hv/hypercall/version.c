@@ -12,8 +12,9 @@
 /* ABI: the toolstack and guests decide by these numbers what they may use: the ABI's, not ours. */
 #define ABI_MAJOR     4
 #define ABI_MINOR     17
-#define EXTRA_VERSION ".7-zendo"
 #define CAPABILITIES  "xen-3.0-x86_64 "
+
+static const xen_extraversion_t extra_version = ".7-zendo";
 
 /* ELF note that the linker makes (--build-id). */
 struct note { uint32_t name_bytes, desc_bytes, type; char name[4]; uint8_t desc[]; };
@@ -94,7 +95,7 @@ long hc_xen_version(uint64_t cmd, uint64_t arg, uint64_t a3, uint64_t a4, uint64
 {
     switch ((uint32_t)cmd) {
     case XENVER_version: return ABI_MAJOR << 16 | ABI_MINOR;
-    case XENVER_extraversion: return write_text(arg, EXTRA_VERSION, sizeof(xen_extraversion_t));
+    case XENVER_extraversion: return guest_write(arg, extra_version, sizeof(extra_version));
     case XENVER_compile_info: return compile_info(arg);
     case XENVER_capabilities: return write_text(arg, CAPABILITIES, sizeof(xen_capabilities_info_t));
     case XENVER_changeset: return write_text(arg, if_control("zendo " HV_VERSION), sizeof(xen_changeset_info_t));

@@ -24,6 +24,7 @@ static struct {
     uint32_t orders;                /* bit per order that has a block */
     uint32_t head[MAX_ORDER + 1];   /* meaningful where the bit is set */
 } zone[NR_ZONES];
+static uint64_t zones;              /* bit per zone that has a block */
 static uint64_t nr_free, nr_total, nr_claimed;
 
 static unsigned int zone_of(uint32_t mfn)
@@ -52,6 +53,7 @@ static void block_insert(uint32_t mfn, unsigned int order)
         frame_at(f->next)->prev = mfn;
     zone[z].head[order] = mfn;
     zone[z].orders |= 1u << order;
+    zones |= 1ULL << z;
 }
 
 static void block_remove(uint32_t mfn)
@@ -67,6 +69,8 @@ static void block_remove(uint32_t mfn)
         zone[z].head[f->order] = f->next;
     else
         zone[z].orders &= ~(1u << f->order);
+    if (zone[z].orders == 0)
+        zones &= ~(1ULL << z);
     f->flags &= (uint16_t)~FRAME_FREE;
 }
 
@@ -96,13 +100,15 @@ static void block_release(uint32_t mfn, unsigned int order)
 /* The smallest block that is large enough in the highest zone that has one; order out. 0: none. */
 static uint32_t block_find(unsigned int wanted, unsigned int top_zone, unsigned int *order)
 {
-    for (unsigned int z = top_zone; z > 0; z--) {
+    for (uint64_t left = zones & ((2ULL << top_zone) - 1); left != 0;) {
+        const unsigned int z = 63u - (unsigned int)__builtin_clzll(left);
         const uint32_t fits = zone[z].orders & ~((1u << wanted) - 1);
 
         if (fits) {
             *order = (unsigned int)__builtin_ctz(fits);
             return zone[z].head[*order];
         }
+        left &= ~(1ULL << z);
     }
     return 0;
 }

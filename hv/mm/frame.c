@@ -7,59 +7,21 @@
 #include <arch/tlb.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
+#include <hv/frame_refs.h>
 #include <hv/log.h>
 #include <hv/mm.h>
 
-/* Trust: a guest makes references by page-table entries; the count must not wrap. */
-#define FRAME_REFS_MAX 0xfffffff0u
-
-static inline bool type_exchange(struct frame *f, uint64_t *expected, uint64_t desired)
-{
-    return __atomic_compare_exchange_n(&f->type_info, expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
-}
-
-/* ---- general references ---- */
-
-static inline bool ref_unless_free(struct frame *f)
-{
-    uint32_t refs = read_once(f->refs);
-
-    do {
-        if (unlikely(refs - 1 >= FRAME_REFS_MAX)) /* 0 wraps */
-            return false;
-    } while (!__atomic_compare_exchange_n(&f->refs, &refs, refs + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
-    return true;
-}
-
-static inline bool owner_is(const struct frame *f, const struct domain *d)
-{
-    const domid_t owner = read_once(f->owner);
-
-    return d ? owner == d->id : owner != DOMID_INVALID;
-}
-
 bool frame_get(struct frame *f, const struct domain *d)
 {
-    if (unlikely(!owner_is(f, d)) || unlikely(!ref_unless_free(f)))
-        return false;
-    /* Order: the owner cannot change any more; it may have between the check and the reference. */
-    if (likely(owner_is(f, d)))
-        return true;
-    frame_put(f);
-    return false;
+    return frame_get_fast(f, d);
 }
 
 struct frame *frame_get_mfn(mfn_t mfn, const struct domain *d)
 {
-    struct frame *f;
-
-    if (unlikely(!mfn_is_valid(mfn)))
-        return NULL;
-    f = frame_of(mfn);
-    return likely(frame_get(f, d)) ? f : NULL;
+    return frame_get_mfn_fast(mfn, d);
 }
 
-static noinline void last_reference_gone(struct frame *f)
+void frame_last_reference_gone(struct frame *f)
 {
     /* A hypervisor page that was shown to a domain has a final type. */
     ASSERT(frame_type_count(f->type_info) == 0 || (f->flags & FRAME_HYPERVISOR));
@@ -68,8 +30,7 @@ static noinline void last_reference_gone(struct frame *f)
 
 void frame_put(struct frame *f)
 {
-    if (unlikely(__atomic_sub_fetch(&f->refs, 1, __ATOMIC_SEQ_CST) == 0))
-        last_reference_gone(f);
+    frame_put_fast(f);
 }
 
 /* ---- type references ---- */
@@ -113,7 +74,7 @@ static inline int take_counted(struct frame *f, enum frame_type type, const stru
         next = one_more(f, info, type, mapper);
         if (unlikely(next == 0))
             return -(int)XEN_EINVAL;
-    } while (unlikely(!type_exchange(f, &info, next | extra)));
+    } while (unlikely(!frame_type_exchange(f, &info, next | extra)));
     return 0;
 }
 
@@ -148,7 +109,7 @@ void frame_drop_type(struct frame *f)
         /* Order: stamped before others can see that it is unused; FRAME_DROPS tells if the stamp is too old. */
         write_once(f->tlb_stamp, tlb_clock_now());
         next &= ~(FRAME_VALIDATED | FRAME_PINNED);
-    } while (unlikely(!type_exchange(f, &info, next)));
+    } while (unlikely(!frame_type_exchange(f, &info, next)));
 }
 
 int frame_get_and_take(struct frame *f, const struct domain *d, enum frame_type type)
@@ -178,7 +139,7 @@ int frame_type_claim(struct frame *f, enum frame_type type, const struct domain 
         next = one_more(f, info, type, owner);
         if (unlikely(next == 0))
             return -(int)XEN_EINVAL;
-    } while (unlikely(!type_exchange(f, &info, next)));
+    } while (unlikely(!frame_type_exchange(f, &info, next)));
     return frame_type_count(next) == 1;
 }
 
@@ -186,7 +147,7 @@ void frame_type_flags(struct frame *f, uint64_t set, uint64_t clear)
 {
     uint64_t info = frame_type_info(f);
 
-    while (!type_exchange(f, &info, (info & ~clear) | set))
+    while (!frame_type_exchange(f, &info, (info & ~clear) | set))
         ;
 }
 
@@ -203,16 +164,10 @@ void frame_type_end(struct frame *f)
         ASSERT(frame_type_count(info) == 1 && !(info & FRAME_VALIDATED));
         write_once(f->tlb_stamp, tlb_clock_now());
         next = (info + FRAME_DROPS - 1) & ~(FRAME_PARTIAL | FRAME_PINNED);
-    } while (unlikely(!type_exchange(f, &info, next)));
+    } while (unlikely(!frame_type_exchange(f, &info, next)));
 }
 
 bool frame_type_drop_unless_last(struct frame *f)
 {
-    uint64_t info = frame_type_info(f);
-
-    do {
-        if (frame_type_count(info) <= 1)
-            return false;
-    } while (unlikely(!type_exchange(f, &info, info + FRAME_DROPS - 1)));
-    return true;
+    return frame_drop_one_of_several(f);
 }

@@ -26,7 +26,6 @@ bool pv_access_allowed(const struct vcpu *v, uint64_t va, bool write) { return f
 bool pv_window_fault(struct vcpu *v, struct trap_frame *regs, uint64_t cr2) { return false; }
 struct frame *frame_get_mfn(mfn_t mfn, const struct domain *d) { return frame_of(mfn); }
 void frame_put(struct frame *f) { }
-void pt_context_init(struct pt_context *c, struct domain *owner, struct domain *pages) { *c = (struct pt_context){ .owner = owner, .pages = pages }; }
 int l1e_change_if(const struct pt_context *c, pte_t *slot, pte_t *expected, pte_t e) { changes++; *slot = e; return 0; }
 void pv_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error_code) { injected = vector; }
 void pv_inject_page_fault(struct vcpu *v, uint32_t error_code, uint64_t cr2) { injected = VEC_PF; }

@@ -10,18 +10,6 @@
 uint64_t copy_fallible(void *dst, const void *src, uint64_t n);
 uint64_t zero_fallible(void *dst, uint64_t n);
 
-/* Trust: every address here is the guest's. Its own half, or above the hypervisor's slots. */
-bool guest_range_ok(uint64_t va, size_t n)
-{
-    const uint64_t end = va + n;
-
-    if (unlikely(end < va))
-        return false;
-    if (likely(end <= 0x0000800000000000ULL))
-        return true;
-    return va >= HV_VIRT_END;
-}
-
 int guest_read_any(void *dst, uint64_t guest_va, size_t n)
 {
     if (unlikely(!guest_range_ok(guest_va, n)) || unlikely(copy_fallible(dst, (const void *)guest_clamp(guest_va), n) != 0))

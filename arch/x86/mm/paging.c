@@ -23,16 +23,8 @@ uint64_t frame_table_nr;
 
 extern const char image_start[], text_end[], rodata_end[], init_start[], init_text_end[], init_end[], image_end[];
 
-/* Which 2 MiB pieces of the frame table (65536 frames, 256 MiB of RAM each) are mapped. */
-#define FRAMES_PER_PIECE (SIZE_2M / sizeof(struct frame))
-#define MAX_PIECES ((DIRECT_MAP_END - DIRECT_MAP_BASE) / SIZE_4K / FRAMES_PER_PIECE)
-static uint64_t piece_mapped[BITMAP_WORDS(MAX_PIECES)];
-
-bool mfn_is_valid(mfn_t mfn)
-{
-    return mfn.v < max_mfn && bit_test(piece_mapped, (unsigned int)(mfn.v / FRAMES_PER_PIECE)) &&
-           !(read_once(frame_of(mfn)->flags) & FRAME_FOREIGN_IO);
-}
+_Static_assert(FRAMES_PER_PIECE == SIZE_2M / sizeof(struct frame), "a piece of the frame table is a 2 MiB page");
+uint64_t frame_pieces_mapped[BITMAP_WORDS(MAX_FRAME_PIECES)];
 
 /* ---- building tables ---- */
 
@@ -213,7 +205,7 @@ static boot_code void make_frame_table(void)
         if (!any)
             continue;
         map_or_die(FRAME_TABLE_BASE + piece * SIZE_2M, early_alloc(512, 512), 512, HV_PTE_RW, false);
-        bit_set(piece_mapped, (unsigned int)piece);
+        bit_set(frame_pieces_mapped, (unsigned int)piece);
     }
     frame_table_nr = max_mfn;
 }
@@ -221,7 +213,7 @@ static boot_code void make_frame_table(void)
 static boot_code void mark_frames(void)
 {
     for (uint64_t m = 0; m < round_up(max_mfn, FRAMES_PER_PIECE); m++) {
-        if (!bit_test(piece_mapped, (unsigned int)(m / FRAMES_PER_PIECE))) {
+        if (!bit_test(frame_pieces_mapped, (unsigned int)(m / FRAMES_PER_PIECE))) {
             m += FRAMES_PER_PIECE - 1;
             continue;
         }

@@ -78,13 +78,15 @@ static void flush_here(void *arg)
 void tlb_flush_mask(const cpumask_t *cpus, unsigned int flags, uint64_t va)
 {
     struct flush_request r = { flags, va };
-    cpumask_t others = cpumask_and(cpus, &cpu_online_mask);
     const unsigned int self = this_cpu_id();
-    const bool here = cpumask_test(cpus, self);
+
+    if (likely(cpumask_test(cpus, self)))
+        flush_here(&r);
+    if (nr_cpu_ids == 1)
+        return;
+    cpumask_t others = cpumask_and(cpus, &cpu_online_mask);
 
     cpumask_clear(&others, self);
-    if (here)
-        flush_here(&r);
     if (unlikely(!cpumask_empty(&others)))
         smp_call(&others, flush_here, &r, true);
 }
@@ -93,11 +95,15 @@ void tlb_filter(cpumask_t *cpus, uint32_t stamp)
 {
     const uint64_t now = __atomic_load_n(&flush_clock, __ATOMIC_SEQ_CST);
     const uint64_t then = now - (uint32_t)((uint32_t)now - stamp);
-    unsigned int cpu;
 
-    cpumask_for_each(cpu, cpus)
-        if (!cpumask_test(&cpu_online_mask, cpu) || read_once(per_cpu(flushed_at, cpu)) > then)
-            cpumask_clear(cpus, cpu);
+    for (unsigned int word = 0; word < array_size(cpus->bits); word++) {
+        uint64_t keep = cpus->bits[word] & read_once(cpu_online_mask.bits[word]);
+
+        for (uint64_t left = keep; left != 0; left &= left - 1)
+            if (read_once(per_cpu(flushed_at, word * BITS_PER_WORD + (unsigned int)__builtin_ctzll(left))) > then)
+                keep &= ~(left & -left);
+        cpus->bits[word] = keep;
+    }
 }
 
 void tlb_load_cr3(uint64_t cr3, bool global)

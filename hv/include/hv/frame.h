@@ -71,7 +71,9 @@ _Static_assert(sizeof(struct frame) == 32, "two frames a cache line");
 
 /* Frame table: a sparse virtual array indexed by mfn, mapped where RAM is. */
 extern uint64_t frame_table_nr;      /* mfns from 0 that have (possibly unmapped) entries */
+#ifdef HV_HOST_TEST
 bool mfn_is_valid(mfn_t mfn);        /* RAM that has a mapped struct frame */
+#endif
 static inline unsigned int frame_type_of(uint64_t type_info) { return (unsigned int)((type_info & FRAME_TYPE_MASK) >> FRAME_TYPE_SHIFT); }
 
 #include <arch/frame.h> /* frame_of(mfn), frame_mfn(f), frame_va(f), mfn_va(mfn), va_mfn(p) */

@@ -33,8 +33,17 @@ static always_inline must_check int guest_write(uint64_t guest_va, const void *s
 }
 #endif
 int guest_zero(uint64_t guest_va, size_t n) must_check;
-/* Is [va, va+n) outside the hypervisor's range and canonical? Does not touch it. */
+/* Trust: the guest's address: its own half, or above the hypervisor's slots. Is [va, va+n) outside the hypervisor's range and canonical? Does not touch it. */
+#ifdef HV_HOST_TEST
 bool guest_range_ok(uint64_t guest_va, size_t n);
+#else
+static inline bool guest_range_ok(uint64_t guest_va, size_t n)
+{
+    const uint64_t end = guest_va + n;
+
+    return likely(end >= guest_va) && (end <= 0x0000800000000000ULL || guest_va >= HV_VIRT_END);
+}
+#endif
 
 /* Typed forms for XEN_GUEST_HANDLEs; `i` counts elements. 0 or -EFAULT. */
 #define handle_va(h)        ((uint64_t)(uintptr_t)(h).p)

@@ -28,11 +28,6 @@ bool mmu_call_begin(struct mmu_call *m, uint64_t count, long *result)
     return likely(guest_range_ok(m->ops, (size_t)m->left * m->op_bytes));
 }
 
-bool mmu_call_must_stop(const struct mmu_call *m)
-{
-    return unlikely(current->arch.mmu_unfinished != NULL) || (m->progressed && hypercall_preempt_check());
-}
-
 static long stop(const struct mmu_call *m)
 {
     return hypercall_continue(m->nr, m->ops, m->left | MMU_CALL_PREEMPTED, m->pdone, m->foreign, 0);
@@ -49,29 +44,12 @@ long mmu_call_end(struct mmu_call *m, int rc)
     return rc;
 }
 
-struct domain *mmu_foreign_get(uint32_t foreign)
+struct domain *mmu_foreign_find(uint32_t foreign)
 {
     const domid_t id = (domid_t)foreign;
 
-    if (likely(id == DOMID_SELF))
-        return current->domain;
     /* ABI: naming itself by number is refused, xen/xen.h. */
     return id == current->domain->id ? NULL : domain_get_any(id);
-}
-
-void mmu_foreign_put(struct domain *d)
-{
-    if (unlikely(d != current->domain))
-        domain_put(d);
-}
-
-int mmu_may_touch(const struct domain *tables, const struct domain *pages)
-{
-    const struct domain *caller = current->domain;
-
-    if (likely(tables == caller && pages == caller) || caller->is_control)
-        return 0;
-    return tables == caller && pages == domain_io ? 0 : ERR(EPERM);
 }
 
 int mmu_read_vcpu_mask(const struct domain *d, uint64_t bitmap_va, cpumask_t *out)

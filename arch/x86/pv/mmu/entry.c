@@ -8,36 +8,11 @@
 #include "mmu.h"
 #include <arch/cpu.h>
 #include <hv/errno.h>
+#include <hv/frame_refs.h>
 #include <hv/percpu.h>
 
 /* Changes of these bits need no reference and no check. */
 #define L1_HARMLESS (PTE_US | PTE_A | PTE_D | PTE_G | PTE_AVL | PTE_NX | (0x7ffULL << 52))
-
-void pt_context_init(struct pt_context *c, struct domain *owner, struct domain *pages)
-{
-    const uint64_t no_nx = cpu_features.nx ? 0 : PTE_NX;
-
-    *c = (struct pt_context){
-        .owner = owner,
-        .pages = pages,
-        .caller = current->domain,
-        /* ABI: G is ignored in L1 entries, since guests write back what they read. */
-        .l1_forbidden = no_nx | (mmu_has_io(owner) ? 0 : PTE_CACHE_ATTR),
-        .table_forbidden = no_nx | PTE_PWT | PTE_PCD | PTE_PS | PTE_G,
-    };
-}
-
-/*
- * ABI: a mapping without US is the guest kernel's; it is marked by bit 52, so that a guest
- * that reads its tables can tell. User mappings are global: they survive the switch between the
- * guest's kernel and user tables.
- */
-pte_t l1e_adjust(pte_t e)
-{
-    if (!(e & PTE_US))
-        return e | PTE_GUEST_KERNEL | PTE_US;
-    return e & PTE_GUEST_KERNEL ? e : e | PTE_G;
-}
 
 /* ---- whose memory ---- */
 
@@ -70,19 +45,19 @@ static inline bool may_map(const struct pt_context *c, const struct frame *f)
 
 static int acquire_ram(const struct pt_context *c, pte_t e, struct frame *f)
 {
-    if (unlikely(!frame_get(f, required_owner(c))))
+    if (unlikely(!frame_get_fast(f, required_owner(c))))
         return ERR(EBUSY);
     if (unlikely((e & PTE_CACHE_ATTR) && (f->flags & FRAME_HYPERVISOR))) {
         frame_put(f);
         return ERR(EACCES);
     }
-    if (!(e & PTE_RW) || likely(frame_take_writable(f, c->owner) == 0))
+    if (!(e & PTE_RW) || likely(frame_take_writable_fast(f, c->owner) == 0))
         return 0;
     frame_put(f);
     return ERR(EBUSY);
 }
 
-int l1e_acquire(const struct pt_context *c, pte_t e)
+static inline int acquire(const struct pt_context *c, pte_t e)
 {
     const mfn_t mfn = pte_mfn(e);
 
@@ -91,7 +66,40 @@ int l1e_acquire(const struct pt_context *c, pte_t e)
     return acquire_ram(c, e, frame_of(mfn));
 }
 
-void l1e_release(const struct pt_context *c, pte_t e)
+int l1e_acquire(const struct pt_context *c, pte_t e)
+{
+    return acquire(c, e);
+}
+
+/* Checks, adjusts and refers to what a present entry names. */
+static inline int acquire_in_place(const struct pt_context *c, pte_t *slot)
+{
+    const pte_t e = *slot, adjusted = l1e_adjust(e);
+    int rc;
+
+    if (unlikely(e & c->l1_forbidden))
+        return ERR(EINVAL);
+    rc = acquire(c, adjusted);
+    if (likely(rc == 0) && adjusted != e)
+        *slot = adjusted;
+    return rc;
+}
+
+int l1e_acquire_all(const struct pt_context *c, pte_t *table, uint16_t *nr_done)
+{
+    for (unsigned int i = *nr_done; i < PT_ENTRIES; i++) {
+        const int rc = table[i] & PTE_P ? acquire_in_place(c, &table[i]) : 0;
+
+        if (unlikely(rc != 0)) {
+            *nr_done = (uint16_t)i;
+            return rc;
+        }
+    }
+    *nr_done = PT_ENTRIES;
+    return 0;
+}
+
+static inline void release(const struct pt_context *c, pte_t e)
 {
     struct frame *f;
 
@@ -99,8 +107,19 @@ void l1e_release(const struct pt_context *c, pte_t e)
         return;
     f = frame_of(pte_mfn(e));
     if (e & PTE_RW)
-        frame_drop_type(f);
-    frame_put(f);
+        frame_drop_type_fast(f);
+    frame_put_fast(f);
+}
+
+void l1e_release(const struct pt_context *c, pte_t e)
+{
+    release(c, e);
+}
+
+void l1e_release_all(const struct pt_context *c, const pte_t *table, uint16_t *nr_held)
+{
+    while (*nr_held > 0)
+        release(c, table[--*nr_held]);
 }
 
 /* Same frame and attributes, but RW goes on or off: only the type reference changes. */
@@ -113,13 +132,13 @@ static int acquire_rw_change(const struct pt_context *c, pte_t e)
     f = frame_of(pte_mfn(e));
     if (unlikely(!may_map(c, f)))
         return ERR(EBUSY);
-    return !(e & PTE_RW) || likely(frame_take_writable(f, c->owner) == 0) ? 0 : ERR(EBUSY);
+    return !(e & PTE_RW) || likely(frame_take_writable_fast(f, c->owner) == 0) ? 0 : ERR(EBUSY);
 }
 
 static void release_rw_change(pte_t old)
 {
     if ((old & PTE_RW) && likely(mfn_is_valid(pte_mfn(old))))
-        frame_drop_type(frame_of(pte_mfn(old)));
+        frame_drop_type_fast(frame_of(pte_mfn(old)));
 }
 
 /* ---- changing ---- */

@@ -7,7 +7,10 @@
 #define PV_MMU_H
 
 #include <arch/page.h>
+#include <arch/cpu.h>
 #include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/percpu.h>
 
 /* Bits of an L1 entry that choose the cache attribute: PAT index 0 is write-back (HOST_PAT). */
 #define PTE_CACHE_ATTR (PTE_PWT | PTE_PCD | PTE_PAT)
@@ -24,16 +27,48 @@ struct pt_context {
     struct frame *unfinished;    /* released table in limbo, with a reference of ours: see pv_mmu_settle */
 };
 
+/* May d flush caches, and map with other attributes than write-back? */
+static inline bool mmu_has_io(const struct domain *d)
+{
+    return read_once(d->iomem_allowed.nr_ranges) != 0 || read_once(d->arch.ioports_allowed.nr_ranges) != 0;
+}
+
 /* For work on owner's tables whose L1 entries map pages of `pages`. */
-void pt_context_init(struct pt_context *c, struct domain *owner, struct domain *pages);
+static inline void pt_context_init(struct pt_context *c, struct domain *owner, struct domain *pages)
+{
+    const uint64_t no_nx = cpu_features.nx ? 0 : PTE_NX;
+
+    *c = (struct pt_context){
+        .owner = owner,
+        .pages = pages,
+        .caller = current->domain,
+        /* ABI: G is ignored in L1 entries, since guests write back what they read. */
+        .l1_forbidden = no_nx | (mmu_has_io(owner) ? 0 : PTE_CACHE_ATTR),
+        .table_forbidden = no_nx | PTE_PWT | PTE_PCD | PTE_PS | PTE_G,
+    };
+}
 
 /* ---- entry.c: L1 entries ---- */
 
-/* The entry as it is stored: both guest modes run in ring 3, so all mappings carry US. */
-pte_t l1e_adjust(pte_t e);
+/*
+ * The entry as it is stored: both guest modes run in ring 3, so all mappings carry US.
+ * ABI: a mapping without US is the guest kernel's; it is marked by bit 52, so that a guest
+ * that reads its tables can tell. User mappings are global: they survive the switch between the
+ * guest's kernel and user tables.
+ */
+static inline pte_t l1e_adjust(pte_t e)
+{
+    if (!(e & PTE_US))
+        return e | PTE_GUEST_KERNEL | PTE_US;
+    return e & PTE_GUEST_KERNEL ? e : e | PTE_G;
+}
 /* Takes the references that a present, adjusted entry needs. -EBUSY -EPERM -EINVAL -EACCES. */
 int l1e_acquire(const struct pt_context *c, pte_t e) must_check;
 void l1e_release(const struct pt_context *c, pte_t e);
+/* A whole table, adjusting what is stored. Of entries [*nr_done, 512); an error ends it, with *nr_done there. */
+int l1e_acquire_all(const struct pt_context *c, pte_t *table, uint16_t *nr_done) must_check;
+/* Of entries [0, *nr_held), which becomes 0. */
+void l1e_release_all(const struct pt_context *c, const pte_t *table, uint16_t *nr_held);
 /*
  * Replaces *slot of a validated L1 table by e. keep_ad: A and D of the old entry are kept.
  * Errors change nothing: as l1e_acquire, and -EINVAL for forbidden bits.
@@ -70,7 +105,8 @@ pte_t *pt_find_l1(mfn_t root, uint64_t va, mfn_t *table);
 /* Keeps c->unfinished with v. Is there something? */
 bool pv_mmu_leave_unfinished(struct vcpu *v, struct pt_context *c);
 /* Finishes what v left; must be 0 before v starts other work. -ERESTART. No lock held. */
-int pv_mmu_settle(struct vcpu *v) must_check;
+int pv_mmu_settle_now(struct vcpu *v) must_check;
+static inline must_check int pv_mmu_settle(struct vcpu *v) { return likely(v->arch.mmu_unfinished == NULL) ? 0 : pv_mmu_settle_now(v); }
 
 /* ---- call.c: what mmu_update and mmuext_op have in common ---- */
 
@@ -99,21 +135,34 @@ static inline void mmu_call_advance(struct mmu_call *m, uint32_t n)
 /* The hypercall's result, given why the loop ended (0: all done). */
 long mmu_call_end(struct mmu_call *m, int rc);
 /* Must the loop stop before the next operation? */
-bool mmu_call_must_stop(const struct mmu_call *m);
+static inline bool mmu_call_must_stop(const struct mmu_call *m)
+{
+    return unlikely(current->arch.mmu_unfinished != NULL) || (m->progressed && hypercall_preempt_check());
+}
 /* The domain that a foreigndom argument names (its low half), referenced; NULL: -ESRCH. */
-struct domain *mmu_foreign_get(uint32_t foreign) must_check;
-void mmu_foreign_put(struct domain *d);
+struct domain *mmu_foreign_find(uint32_t foreign) must_check;
+static inline must_check struct domain *mmu_foreign_get(uint32_t foreign)
+{
+    return likely((domid_t)foreign == DOMID_SELF) ? current->domain : mmu_foreign_find(foreign);
+}
+static inline void mmu_foreign_put(struct domain *d)
+{
+    if (unlikely(d != current->domain))
+        domain_put(d);
+}
 /* May the caller do this to those? 0 or -EPERM. */
-int mmu_may_touch(const struct domain *tables, const struct domain *pages) must_check;
+static inline must_check int mmu_may_touch(const struct domain *tables, const struct domain *pages)
+{
+    const struct domain *caller = current->domain;
+
+    if (likely(tables == caller && pages == caller) || caller->is_control)
+        return 0;
+    return tables == caller && pages == domain_io ? 0 : ERR(EPERM);
+}
 /* CPUs that run the vCPUs of a guest's bitmap. -EFAULT. */
 int mmu_read_vcpu_mask(const struct domain *d, uint64_t bitmap_va, cpumask_t *out) must_check;
 /* An address a guest may invalidate. */
 static inline bool mmu_guest_va(uint64_t va) { return va < 0x0000800000000000ULL || va >= HV_VIRT_END; }
-/* May d flush caches, and map with other attributes than write-back? */
-static inline bool mmu_has_io(const struct domain *d)
-{
-    return read_once(d->iomem_allowed.nr_ranges) != 0 || read_once(d->arch.ioports_allowed.nr_ranges) != 0;
-}
 
 /* ---- update.c ---- */
 /* Writes one entry of whatever table, or word of whatever writable page, maddr is in. c->owner's mmu_lock is held; f is that frame. */

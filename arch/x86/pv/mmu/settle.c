@@ -34,12 +34,10 @@ static int go_on(struct frame *f)
     return rc;
 }
 
-int pv_mmu_settle(struct vcpu *v)
+int pv_mmu_settle_now(struct vcpu *v)
 {
     struct frame *f = v->arch.mmu_unfinished;
 
-    if (likely(f == NULL))
-        return 0;
     if (go_on(f) != 0)
         return -XEN_ERESTART;
     v->arch.mmu_unfinished = NULL;

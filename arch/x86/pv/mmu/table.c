@@ -1,35 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Page tables of every level: one walker over 512 entries, one row of functions per kind of
- * entry. Owns promotion (validation), demotion (release of what a table holds) and limbo, the
+ * Page tables of every level: one walker over 512 entries for tables of tables, entry.c's for
+ * tables of pages. Owns promotion (validation), demotion (release of what a table holds) and limbo, the
  * state of a table whose promotion or demotion stopped in the middle (docs/pv-mmu.md, P3..P6).
  * Lock: c->owner's mmu_lock everywhere.
  */
 #include "mmu.h"
 #include <hv/errno.h>
+#include <hv/frame_refs.h>
 #include <hv/log.h>
 
 struct pt_level {
     enum frame_type type;
-    /* Checks, adjusts and refers to what a present entry names. */
-    int (*acquire)(struct pt_context *c, const struct pt_level *l, pte_t *e);
-    /* -ERESTART: released, but what it named is in limbo now. */
-    int (*release)(struct pt_context *c, const struct pt_level *l, pte_t e);
     /* Slots that are not the guest's: their content is never looked at. */
     unsigned int reserved_first, reserved_end;
     bool may_stop;
 };
 
-static int acquire_l1e(struct pt_context *c, const struct pt_level *l, pte_t *e);
-static int release_l1e(struct pt_context *c, const struct pt_level *l, pte_t e);
-static int acquire_table(struct pt_context *c, const struct pt_level *l, pte_t *e);
-static int release_table(struct pt_context *c, const struct pt_level *l, pte_t e);
-
 static const struct pt_level levels[] = {
-    [FRAME_L1] = { FRAME_L1, acquire_l1e, release_l1e, PT_ENTRIES, PT_ENTRIES, false },
-    [FRAME_L2] = { FRAME_L2, acquire_table, release_table, PT_ENTRIES, PT_ENTRIES, true },
-    [FRAME_L3] = { FRAME_L3, acquire_table, release_table, PT_ENTRIES, PT_ENTRIES, true },
-    [FRAME_L4] = { FRAME_L4, acquire_table, release_table, HV_FIRST_SLOT, HV_LAST_SLOT + 1, true },
+    [FRAME_L1] = { FRAME_L1, PT_ENTRIES, PT_ENTRIES, false },
+    [FRAME_L2] = { FRAME_L2, PT_ENTRIES, PT_ENTRIES, true },
+    [FRAME_L3] = { FRAME_L3, PT_ENTRIES, PT_ENTRIES, true },
+    [FRAME_L4] = { FRAME_L4, HV_FIRST_SLOT, HV_LAST_SLOT + 1, true },
 };
 
 static inline bool is_reserved(const struct pt_level *l, unsigned int i)
@@ -53,25 +45,6 @@ static inline bool must_stop(const struct pt_context *c)
 
 /* ---- entries ---- */
 
-static int acquire_l1e(struct pt_context *c, const struct pt_level *l, pte_t *e)
-{
-    const pte_t adjusted = l1e_adjust(*e);
-    int rc;
-
-    if (unlikely(*e & c->l1_forbidden))
-        return ERR(EINVAL);
-    rc = l1e_acquire(c, adjusted);
-    if (likely(rc == 0) && adjusted != *e)
-        *e = adjusted;
-    return rc;
-}
-
-static int release_l1e(struct pt_context *c, const struct pt_level *l, pte_t e)
-{
-    l1e_release(c, e);
-    return 0;
-}
-
 static inline pte_t table_adjust(pte_t e)
 {
     return e | PTE_US;
@@ -89,7 +62,7 @@ static int acquire_table(struct pt_context *c, const struct pt_level *l, pte_t *
     return rc;
 }
 
-static int release_table(struct pt_context *c, const struct pt_level *l, pte_t e)
+static int release_table(struct pt_context *c, pte_t e)
 {
     struct frame *f = frame_of(pte_mfn(e));
     const int rc = pt_drop(c, f);
@@ -106,13 +79,15 @@ static int acquire_all(struct pt_context *c, struct frame *f, const struct pt_le
     pte_t *table = frame_va(f);
     int rc = 0;
 
+    if (l->type == FRAME_L1)
+        return l1e_acquire_all(c, table, &f->nr_validated);
     for (unsigned int i = f->nr_validated; i < PT_ENTRIES; i++) {
         if (!(table[i] & PTE_P) || is_reserved(l, i))
             continue;
         if (l->may_stop && must_stop(c))
             rc = -XEN_ERESTART;
         else
-            rc = l->acquire(c, l, &table[i]);
+            rc = acquire_table(c, l, &table[i]);
         if (unlikely(rc != 0)) {
             f->nr_validated = (uint16_t)i;
             return rc;
@@ -130,9 +105,9 @@ static int undo_interrupted(struct pt_context *c, const struct frame *f, const s
     struct frame *child;
     int rc;
 
-    if (l->type == FRAME_L1 || i >= PT_ENTRIES || !(table[i] & PTE_P) || is_reserved(l, i))
+    if (i >= PT_ENTRIES || !(table[i] & PTE_P) || is_reserved(l, i))
         return 0;
-    child = frame_get_mfn(pte_mfn(table[i]), c->owner);
+    child = frame_get_mfn_fast(pte_mfn(table[i]), c->owner);
     if (child == NULL)
         return 0;
     rc = frame_type_of(frame_type_info(child)) == l->type - 1 ? pt_undo(c, child) : 0;
@@ -144,8 +119,13 @@ static int undo_interrupted(struct pt_context *c, const struct frame *f, const s
 static int release_all(struct pt_context *c, struct frame *f, const struct pt_level *l)
 {
     const pte_t *table = frame_va(f);
-    int rc = undo_interrupted(c, f, l);
+    int rc;
 
+    if (l->type == FRAME_L1) {
+        l1e_release_all(c, table, &f->nr_validated);
+        return 0;
+    }
+    rc = undo_interrupted(c, f, l);
     while (rc == 0 && f->nr_validated > 0) {
         const unsigned int i = f->nr_validated - 1u;
         const bool holds = (table[i] & PTE_P) && !is_reserved(l, i);
@@ -155,7 +135,7 @@ static int release_all(struct pt_context *c, struct frame *f, const struct pt_le
         /* Order: an interrupted release has given the reference up. */
         f->nr_validated = (uint16_t)i;
         if (holds)
-            rc = l->release(c, l, table[i]);
+            rc = release_table(c, table[i]);
     }
     return rc;
 }
@@ -245,6 +225,9 @@ int pt_take(struct pt_context *c, struct frame *f, enum frame_type type)
 {
     int rc;
 
+    /* Most tables are in use already. */
+    if (likely(frame_take_another(f, type, FRAME_VALIDATED)))
+        return 0;
     if (unlikely(is_in_limbo(f))) {
         if (frame_type_of(frame_type_info(f)) != type)
             return ERR(EINVAL);
@@ -261,7 +244,7 @@ int pt_take(struct pt_context *c, struct frame *f, enum frame_type type)
 
 int pt_get(struct pt_context *c, mfn_t mfn, enum frame_type type)
 {
-    struct frame *f = frame_get_mfn(mfn, c->owner);
+    struct frame *f = frame_get_mfn_fast(mfn, c->owner);
     int rc;
 
     if (unlikely(f == NULL))
@@ -274,11 +257,12 @@ int pt_get(struct pt_context *c, mfn_t mfn, enum frame_type type)
 
 int pt_drop(struct pt_context *c, struct frame *f)
 {
-    const struct pt_level *l = &levels[frame_type_of(frame_type_info(f))];
+    const struct pt_level *l;
     int rc;
 
-    if (frame_type_drop_unless_last(f))
+    if (likely(frame_drop_one_of_several(f)))
         return 0;
+    l = &levels[frame_type_of(frame_type_info(f))];
     frame_type_flags(f, 0, FRAME_VALIDATED);
     f->nr_validated = PT_ENTRIES;
     f->partial_error = 0;
@@ -295,7 +279,7 @@ void pt_put(struct pt_context *c, struct frame *f)
 {
     ASSERT(c->unfinished == NULL);
     if (pt_drop(c, f) == 0)
-        frame_put(f);
+        frame_put_fast(f);
     else
         c->unfinished = f;
 }

@@ -8,6 +8,7 @@
 #include <arch/pv.h>
 #include <arch/tlb.h>
 #include <hv/errno.h>
+#include <hv/frame_refs.h>
 #include <hv/guest_access.h>
 #include <hv/percpu.h>
 
@@ -57,8 +58,8 @@ static struct frame *batch_frame(struct batch *b, mfn_t mfn)
     if (likely(b->table) && mfn_eq(frame_mfn(b->table), mfn))
         return b->table;
     if (b->table)
-        frame_put(b->table);
-    b->table = frame_get_mfn(mfn, b->pt.owner);
+        frame_put_fast(b->table);
+    b->table = frame_get_mfn_fast(mfn, b->pt.owner);
     return b->table;
 }
 
@@ -76,11 +77,11 @@ static int update_m2p(const struct batch *b, uint64_t maddr, uint64_t pfn)
 
     if (b->pt.owner != b->pt.caller)
         return ERR(EPERM);
-    f = frame_get_mfn(mfn, b->pt.pages);
+    f = frame_get_mfn_fast(mfn, b->pt.pages);
     if (f == NULL)
         return ERR(EINVAL);
     m2p_set(mfn, pfn);
-    frame_put(f);
+    frame_put_fast(f);
     return 0;
 }
 
@@ -128,7 +129,7 @@ static int run_batch(struct mmu_call *m, struct batch *b)
     }
     mmu_unlock(b->pt.owner);
     if (b->table)
-        frame_put(b->table);
+        frame_put_fast(b->table);
     mmu_call_advance(m, i);
     (void)pv_mmu_leave_unfinished(current, &b->pt);
     return rc;
