@@ -5,7 +5,7 @@ GUEST_TESTS := $(filter-out lib,$(notdir $(patsubst %/,%,$(dir $(wildcard tests/
 GUEST_IMAGES := $(GUEST_TESTS:%=$(BUILD)/tests/guest/%)
 GUEST_LIB := $(wildcard tests/guest/lib/*.c tests/guest/lib/*.S)
 GUEST_CFLAGS := -D__XEN_TOOLS__ -std=gnu17 -O2 -g -ffreestanding -fno-stack-protector -mno-red-zone -mgeneral-regs-only \
-                -mcmodel=kernel -fno-pic -fno-pie -fno-asynchronous-unwind-tables -fcf-protection=none -Wall -Wextra -Werror -Wno-unused-function
+                -mcmodel=kernel -fno-pic -fno-pie -fno-asynchronous-unwind-tables -fcf-protection=none -Wall -Wextra -Werror -Wno-unused-function -Wno-unused-parameter
 
 $(BUILD)/tests/guest/%: tests/guest/%/main.c $(GUEST_LIB) tests/guest/lib/guest.h tests/guest/lib/guest.ld
 	@mkdir -p $(@D)

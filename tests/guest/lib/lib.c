@@ -299,7 +299,6 @@ void vcpu_entry(void);
 struct vcpu_guest_context *vcpu_context(unsigned int id, void (*fn)(void *), void *arg)
 {
     static struct vcpu_guest_context c;
-    unsigned int i = 0;
 
     memset(&c, 0, sizeof(c));
     c.flags = VGCF_in_kernel;
@@ -313,7 +312,7 @@ struct vcpu_guest_context *vcpu_context(unsigned int id, void (*fn)(void *), voi
     c.kernel_sp = (uint64_t)vcpu_stacks[id + 1];
     c.ctrlreg[3] = va_to_mfn((void *)start_info->pt_base) << 12;
     for (const struct trap_info *t = exception_table; t->address != 0; t++)
-        c.trap_ctxt[i++] = *t;
+        c.trap_ctxt[t->vector] = *t;
     c.event_callback_eip = (uint64_t)event_entry;
     c.failsafe_callback_eip = (uint64_t)failsafe_entry;
     c.syscall_callback_eip = (uint64_t)syscall_entry;
