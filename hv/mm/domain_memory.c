@@ -173,14 +173,14 @@ static int count_in(struct domain *d, uint64_t n, uint32_t alloc_flags)
     return 0;
 }
 
-int domain_frames_assign(struct domain *d, struct frame *f, unsigned int order, uint32_t alloc_flags)
+/* No TLB knows the frames. */
+static int assign(struct domain *d, struct frame *f, unsigned int order, uint32_t alloc_flags)
 {
     const uint64_t n = 1ULL << order;
     int rc;
 
     if (!owner_prepare(d->id))
         return ERR(EINVAL);
-    frames_flush_stale(f, n); /* a former owner's translations */
     spin_lock(&d->page_lock);
     rc = count_in(d, n, alloc_flags);
     for (uint64_t i = 0; i < n && rc == 0; i++) {
@@ -189,6 +189,12 @@ int domain_frames_assign(struct domain *d, struct frame *f, unsigned int order, 
     }
     spin_unlock(&d->page_lock);
     return rc;
+}
+
+int domain_frames_assign(struct domain *d, struct frame *f, unsigned int order, uint32_t alloc_flags)
+{
+    frames_flush_stale(f, 1ULL << order); /* a former owner's translations */
+    return assign(d, f, order, alloc_flags);
 }
 
 static uint32_t with_domain_width(const struct domain *d, uint32_t alloc_flags)
@@ -214,7 +220,7 @@ struct frame *domain_frames_alloc(struct domain *d, unsigned int order, uint32_t
 
     if (f == NULL)
         return NULL;
-    if (domain_frames_assign(d, f, order, alloc_flags) != 0) {
+    if (assign(d, f, order, alloc_flags) != 0) {
         buddy_free(f, order);
         return NULL;
     }

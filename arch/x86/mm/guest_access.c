@@ -12,21 +12,21 @@ uint64_t zero_fallible(void *dst, uint64_t n);
 
 int guest_read_any(void *dst, uint64_t guest_va, size_t n)
 {
-    if (unlikely(!guest_range_ok(guest_va, n)) || unlikely(copy_fallible(dst, (const void *)guest_clamp(guest_va), n) != 0))
+    if (unlikely(copy_fallible(dst, (const void *)guest_clamp(guest_va), n) != 0))
         return ERR(EFAULT);
     return 0;
 }
 
 int guest_write_any(uint64_t guest_va, const void *src, size_t n)
 {
-    if (unlikely(!guest_range_ok(guest_va, n)) || unlikely(copy_fallible((void *)guest_clamp(guest_va), src, n) != 0))
+    if (unlikely(copy_fallible((void *)guest_clamp(guest_va), src, n) != 0))
         return ERR(EFAULT);
     return 0;
 }
 
 int guest_zero(uint64_t guest_va, size_t n)
 {
-    if (unlikely(!guest_range_ok(guest_va, n)) || unlikely(zero_fallible((void *)guest_clamp(guest_va), n) != 0))
+    if (unlikely(zero_fallible((void *)guest_clamp(guest_va), n) != 0))
         return ERR(EFAULT);
     return 0;
 }

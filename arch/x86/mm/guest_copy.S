@@ -6,7 +6,7 @@
 /* uint64_t copy_fallible(void *dst, const void *src, uint64_t n): 0: all copied. Upwards. */
     .globl copy_fallible
 copy_fallible:
-    movl %edx, %ecx
+    movq %rdx, %rcx
     andl $7, %edx
     shrq $3, %rcx
     jz 5f
