@@ -143,6 +143,7 @@ void console_init(void)
 {
     ring_grow();
     vga_init();
+    xen_guest_console_init();
     keys_init();
     console_check_names();
 }
@@ -150,6 +151,7 @@ void console_init(void)
 void console_init_input(void)
 {
     serial_init_interrupts();
+    xen_guest_console_input();
     timestamp_sync();
 }
 

@@ -30,6 +30,8 @@ static struct console_sink other = { .name = "com2", .write = late_write };
 void serial_init_early(void) { console_sink_register(&com1); console_sink_register(&other); }
 void serial_init_interrupts(void) { }
 void vga_init(void) { console_sink_register(&vga); }
+void xen_guest_console_init(void) { }
+void xen_guest_console_input(void) { }
 void vga_hand_over(void) { vga.enabled = false; }
 void time_wallclock(uint64_t *secs, uint32_t *nsecs) { *secs = 0; *nsecs = 0; }
 int errlog_note(int error, const char *file, int line) { return error; }

@@ -12,7 +12,11 @@
 #include <hv/domain.h>
 #include <hv/percpu.h>
 #include <hv/softirq.h>
+#include <arch/platform.h>
 #include <time.h>
+
+struct acpi_info acpi_info = { .has_cmos_rtc = true };
+bool xen_guest_calendar(uint64_t *unix_seconds) { return false; }
 
 #define NR_CPUS   4
 #define NR_TIMERS 150

@@ -149,6 +149,7 @@ void machine_restart(unsigned int delay_ms)
     if (method == 'n')
         machine_halt();
     smp_stop_others();
+    xen_guest_shutdown(true);
     /* The BIOS data area's word that chooses between a warm and a cold start. */
     write_once(*(uint16_t *)maddr_va(MADDR(0x472)), is_warm ? 0x1234 : 0);
     reset_by(method);
@@ -161,6 +162,7 @@ void machine_halt(void)
 {
     irq_disable();
     smp_stop_others();
+    xen_guest_shutdown(false);
     for (;;)
         __asm__ volatile("cli; hlt");
 }

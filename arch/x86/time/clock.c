@@ -101,17 +101,6 @@ static boot_code void wait_for_ticks(uint64_t from, uint64_t ticks)
     }
 }
 
-/* Core crystal ratio (SDM2 CPUID leaf 15H). 0: not told. */
-static boot_code uint64_t tsc_hz_from_cpuid(void)
-{
-    struct cpuid_leaf l;
-
-    if (cpuid(0).a < 0x15)
-        return 0;
-    l = cpuid(0x15);
-    return l.a == 0 || l.b == 0 ? 0 : (uint64_t)l.c * l.b / l.a;
-}
-
 /* Counts both the TSC and, unless it follows the TSC, the local APIC's timer against the platform clock. */
 static boot_code void measure(uint64_t *apic_hz)
 {
@@ -139,9 +128,11 @@ static boot_code void calibrate(void)
     uint64_t apic_hz = 0;
 
     if (apic_timer_is_deadline())
-        tsc_hz = tsc_hz_from_cpuid();
+        tsc_hz = tsc_hz_told();
     if (tsc_hz == 0)
         measure(&apic_hz);
+    if (platform_clock_is_tsc(platform_clock)) /* then there was nothing to measure it against */
+        tsc_hz = platform_clock->hz;
     if (tsc_hz == 0 || (apic_hz == 0 && !apic_timer_is_deadline()))
         panic("The time-stamp counter or the local APIC timer does not count\n");
     tsc_to_ns = scale_make(tsc_hz, NS_PER_S);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The machine's reference counters, best first: HPET (IA-PC HPET specification 1.0a), ACPI power
- * management timer (ACPI 6.4, 4.8.3.3), channel 2 of the 8254 interval timer. Started at boot, only read afterwards.
+ * management timer (ACPI 6.4, 4.8.3.3), the time-stamp counter where its rate is told, channel 2 of the
+ * 8254 interval timer. Started at boot, only read afterwards.
  */
 #include "platform_clock.h"
 
@@ -32,7 +33,7 @@ BOOT_PARAM_STRING(clocksource, "clocksource", opt_clocksource);
 static volatile uint32_t *hpet;
 
 static struct platform_clock clocks[];
-enum { CLOCK_HPET, CLOCK_PM_TIMER, CLOCK_PIT };
+enum { CLOCK_HPET, CLOCK_PM_TIMER, CLOCK_TSC, CLOCK_PIT };
 
 static boot_code bool hpet_probe(void)
 {
@@ -66,6 +67,30 @@ static uint64_t pm_timer_read(void)
     return inl(acpi_info.pm_timer_port);
 }
 
+/* Core crystal ratio (SDM2 CPUID leaf 15H). */
+uint64_t tsc_hz_told(void)
+{
+    struct cpuid_leaf l;
+
+    if (cpuid(0).a >= 0x15) {
+        l = cpuid(0x15);
+        if (l.a != 0 && l.b != 0 && l.c != 0)
+            return (uint64_t)l.c * l.b / l.a;
+    }
+    return xen_guest_tsc_hz();
+}
+
+static boot_code bool tsc_probe(void)
+{
+    clocks[CLOCK_TSC].hz = tsc_hz_told();
+    return clocks[CLOCK_TSC].hz != 0;
+}
+
+static uint64_t tsc_read(void)
+{
+    return rdtsc_ordered();
+}
+
 /* Mode 0 (8254 data sheet): counts down through zero and on. */
 static boot_code bool pit_probe(void)
 {
@@ -89,8 +114,14 @@ static uint64_t pit_read(void)
 static struct platform_clock clocks[] = {
     [CLOCK_HPET] = { "hpet", "HPET", 0, 0xffffffff, hpet_probe, hpet_read },
     [CLOCK_PM_TIMER] = { "acpi", "ACPI PM Timer", PM_TIMER_HZ, 0xffffff, pm_timer_probe, pm_timer_read },
+    [CLOCK_TSC] = { "tsc", "TSC", 0, ~0ULL, tsc_probe, tsc_read },
     [CLOCK_PIT] = { "pit", "PIT", PIT_HZ, 0xffff, pit_probe, pit_read },
 };
+
+bool platform_clock_is_tsc(const struct platform_clock *c)
+{
+    return c == &clocks[CLOCK_TSC];
+}
 
 /* A counter that does not count would hang whoever waits for it. */
 static boot_code bool is_counting(const struct platform_clock *c)
@@ -115,7 +146,7 @@ boot_code const struct platform_clock *platform_clock_choose(void)
             best = &clocks[i];
     }
     if (best == NULL)
-        panic("No HPET, ACPI PM timer or 8254 timer counts: there is no clock to go by\n");
+        panic("No HPET, ACPI PM timer, TSC of known rate or 8254 timer counts: there is no clock to go by\n");
     if (opt_clocksource[0] != '\0' && strcmp(opt_clocksource, "tsc") != 0 && strcmp(opt_clocksource, best->option) != 0)
         log_warn("clocksource=%s is not to be had, using %s\n", opt_clocksource, best->option);
     return best;

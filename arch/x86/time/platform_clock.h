@@ -14,6 +14,9 @@ struct platform_clock {
     uint64_t (*read)(void);
 };
 
+/* Rate of the time-stamp counter, by the CPU or the hypervisor below; 0: not told. */
+uint64_t tsc_hz_told(void);
+bool platform_clock_is_tsc(const struct platform_clock *c);
 /* The one that clocksource= names, or else the best; never NULL. Boot only. */
 const struct platform_clock *platform_clock_choose(void);
 

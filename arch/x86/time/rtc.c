@@ -6,6 +6,7 @@
 #include "rtc.h"
 
 #include <arch/cpu.h>
+#include <arch/platform.h>
 #include <hv/time.h>
 
 #define RTC_INDEX  0x70u
@@ -96,7 +97,7 @@ static bool wait_for_update(bool *waited)
     return false;
 }
 
-bool arch_calendar_read(uint64_t *unix_seconds, bool *at_edge)
+static bool read_clock(uint64_t *unix_seconds, bool *at_edge)
 {
     uint8_t raw[RTC_NR_FIELDS];
     struct rtc_time t;
@@ -116,4 +117,12 @@ bool arch_calendar_read(uint64_t *unix_seconds, bool *at_edge)
         return false;
     *unix_seconds = rtc_to_unix(&t);
     return true;
+}
+
+bool arch_calendar_read(uint64_t *unix_seconds, bool *at_edge)
+{
+    *at_edge = false;
+    if (xen_guest_calendar(unix_seconds))
+        return true;
+    return acpi_info.has_cmos_rtc && read_clock(unix_seconds, at_edge);
 }

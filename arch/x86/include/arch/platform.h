@@ -92,6 +92,12 @@ bool efi_is_there(void);
 union xenpf_efi_info;
 /* XEN_FW_EFI_INFO (xen/platform.h). 0; -ENOSYS: not started by UEFI; else what the item's absence means. */
 long efi_tell(uint32_t index, union xenpf_efi_info *info);
+/* On Xen as a PVH guest; each does nothing, or answers 0 or false, elsewhere. */
+uint64_t xen_guest_tsc_hz(void);
+bool xen_guest_calendar(uint64_t *unix_seconds);
+void xen_guest_console_init(void);
+void xen_guest_console_input(void);
+void xen_guest_shutdown(bool restart);
 void pci_init(void);
 void reset_init(void);             /* makes the ACPI reset register reachable; before the first machine_restart that uses it */
 uint32_t pci_config_read(uint16_t segment, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned int bytes);
