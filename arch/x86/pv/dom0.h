@@ -36,7 +36,7 @@ struct dom0_needs {
     size_t start_info_bytes;
 };
 
-/* Pure. 0, or -EINVAL and *why. */
+/* Pure. 0, or *why and -EINVAL (the kernel cannot be used) or -ENOMEM (dom0 is too small for it). */
 int dom0_layout_make(const struct elf_kernel *k, const struct xen_notes *n, const struct dom0_needs *needs,
                      struct dom0_layout *out, const char **why) must_check;
 /* Tables of levels 1..3 that map [start, end). */

@@ -17,6 +17,12 @@ static boot_code void noreturn unusable(const struct boot_module *m, const char 
     panic("The dom0 kernel (first module, %lu bytes, options '%s') cannot be used: %s.\n" HOW_TO "\n", m->size_bytes, m->command_line, why);
 }
 
+static boot_code void noreturn no_room(const char *why)
+{
+    panic("dom0 cannot be started: %s.\nThe machine has %lu MiB to give away, %lu MiB of them still free. Zendo and Debian want 512 MiB in all, "
+          "and dom0 (dom0_mem=) no more than is free, yet enough for its kernel.\n", why, buddy_nr_total() >> 8, buddy_nr_free() >> 8);
+}
+
 /* ---- the kernel ---- */
 
 static boot_code void find_modules(struct dom0 *o)
@@ -42,8 +48,11 @@ static boot_code void open_kernel(struct dom0 *o, struct kernel_image *image)
 {
     const struct boot_module *m = o->kernel_module;
     const char *why = "not enough memory";
+    const int rc = kernel_image_open(maddr_va(m->start), m->size_bytes, image, &why);
 
-    if (kernel_image_open(maddr_va(m->start), m->size_bytes, image, &why) != 0)
+    if (rc == -XEN_ENOMEM)
+        no_room("there is not enough memory to unpack its kernel");
+    if (rc != 0)
         unusable(m, why);
     if (image->format != NULL)
         log_info("Dom0 kernel unpacked (%s): %lu -> %lu bytes\n", image->format, m->size_bytes, image->bytes);
@@ -89,7 +98,7 @@ static boot_code void create_domain(struct dom0 *o)
     };
 
     if (domain_create(0, &config, &o->d) != 0)
-        panic("Not enough memory to create dom0\n");
+        no_room("there is not enough memory to create it");
     o->d->max_pages = (uint32_t)dom0_param_max_pages();
 }
 
@@ -104,13 +113,17 @@ static boot_code uint64_t available_pages(const struct dom0 *o, const struct ker
 static boot_code void make_layout(struct dom0 *o, const struct kernel_image *image)
 {
     const char *why = "";
+    int rc;
     struct dom0_needs needs = {
         .initrd_bytes = o->initrd_module ? o->initrd_module->size_bytes : 0,
         .start_info_bytes = dom0_start_info_bytes(),
     };
 
     needs.nr_pages = o->nr_pages = dom0_param_pages(available_pages(o, image));
-    if (dom0_layout_make(&o->kernel, &o->notes, &needs, &o->layout, &why) != 0)
+    rc = dom0_layout_make(&o->kernel, &o->notes, &needs, &o->layout, &why);
+    if (rc == -XEN_ENOMEM)
+        no_room(why);
+    if (rc != 0)
         unusable(o->kernel_module, why);
 }
 

@@ -111,7 +111,10 @@ static int check(const struct dom0_layout *l, const struct xen_notes *n, const s
         return bad(why, "its Xen note INIT_P2M names an address that cannot be used");
     if (n->entry < l->kernel.start || n->entry >= l->kernel.end)
         return bad(why, "its entry point lies outside of it");
-    return needs->nr_pages < l->end_pfn ? bad(why, "dom0 has too little memory for its kernel and initrd: give it more with dom0_mem=") : 0;
+    if (needs->nr_pages >= l->end_pfn)
+        return 0;
+    *why = "it has too little memory for its kernel and initrd (dom0_mem=)";
+    return ERR(ENOMEM);
 }
 
 int dom0_layout_make(const struct elf_kernel *k, const struct xen_notes *n, const struct dom0_needs *needs,

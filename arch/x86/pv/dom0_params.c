@@ -77,6 +77,17 @@ static boot_code uint64_t resolve(const struct amount *a, uint64_t available)
     return a->pages < available ? available - a->pages : 0;
 }
 
+/* The hypervisor keeps some for what dom0 will have it do. */
+static boot_code uint64_t within_reach(uint64_t wanted_pages, uint64_t available)
+{
+    const uint64_t limit = available - min(available / 16, (16ULL << 20) >> PAGE_SHIFT);
+
+    if (wanted_pages <= limit)
+        return wanted_pages;
+    log_warn("dom0_mem= asks for %lu MiB, but only %lu MiB are free: dom0 gets these\n", wanted_pages >> 8, limit >> 8);
+    return limit;
+}
+
 boot_code uint64_t dom0_param_pages(uint64_t available)
 {
     const struct amount usual = { true, true, min(available / 16, (128ULL << 20) >> PAGE_SHIFT) };
@@ -86,7 +97,7 @@ boot_code uint64_t dom0_param_pages(uint64_t available)
         n = max(n, resolve(&at_least, available));
     if (at_most.is_set)
         n = min(n, resolve(&at_most, available));
-    return min(n, available);
+    return within_reach(n, available);
 }
 
 boot_code uint64_t dom0_param_max_pages(void)
