@@ -141,14 +141,15 @@ static int new_watchdog(struct domain *d)
     return ERR(ENOSPC);
 }
 
-static int feed_watchdog(struct domain *d, unsigned int id, uint32_t timeout_s)
+/* ABI: a new one without time bites at once, an old one is put away. */
+static int feed_watchdog(struct domain *d, unsigned int id, uint32_t timeout_s, bool is_new)
 {
     struct timer *t;
 
     if (!(d->watchdog_in_use & (1u << (id - 1))))
         return ERR(EINVAL);
     t = &d->watchdog[id - 1];
-    if (timeout_s != 0) {
+    if (timeout_s != 0 || is_new) {
         timer_set(t, now_ns() + timeout_s * NS_PER_S);
         return 0;
     }
@@ -161,12 +162,12 @@ int domain_watchdog(struct domain *d, unsigned int id, uint32_t timeout_s)
 {
     int rc;
 
-    if (id > array_size(d->watchdog) || (id == 0 && timeout_s == 0))
+    if (id > array_size(d->watchdog))
         return ERR(EINVAL);
     spin_lock(&d->shutdown_lock);
     rc = id ? (int)id : new_watchdog(d);
     if (rc > 0) {
-        const int fed = feed_watchdog(d, (unsigned int)rc, timeout_s);
+        const int fed = feed_watchdog(d, (unsigned int)rc, timeout_s, id == 0);
 
         rc = id || fed ? fed : rc;
     }

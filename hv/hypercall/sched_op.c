@@ -85,7 +85,7 @@ static long op_poll(uint64_t arg)
         return pending > 0 ? 0 : pending;
     }
     write_once(v->poll_port, port);
-    vcpu_poll_commit(v, op.timeout);
+    vcpu_poll_commit(v, system_time_deadline(op.timeout));
     return 0;
 }
 

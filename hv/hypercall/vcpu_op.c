@@ -157,7 +157,7 @@ static long op_set_singleshot(struct vcpu *v, uint64_t arg)
     if (guest_read(&op, arg, sizeof(op)) != 0)
         return ERR(EFAULT);
     /* ABI: stock Xen 4.17 sets the timer whether or not VCPU_SSHOTTMR_future asks for -ETIME. */
-    timer_set_here(&v->singleshot_timer, op.timeout_abs_ns);
+    timer_set_here(&v->singleshot_timer, system_time_deadline(op.timeout_abs_ns));
     return 0;
 }
 

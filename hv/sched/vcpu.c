@@ -50,7 +50,7 @@ int sched_vcpu_init(struct vcpu *v)
 
     v->sched = (struct sched_vcpu){
         .cpu = cpu, .last_cpu = cpu,
-        .hard_affinity = pinned ? cpumask_of(cpu) : cpumask_all(),
+        .hard_affinity = pinned ? cpumask_of(cpu) : v->domain->is_hardware ? cpu_online_mask : cpumask_all(),
         .soft_affinity = cpumask_all(),
         .runstate = RUNSTATE_offline, .runstate_since_ns = now_ns(),
     };

@@ -411,7 +411,6 @@ static void test_watchdogs(void **state)
 {
     struct domain *d = make(6, 1);
 
-    assert_int_equal(domain_watchdog(d, 0, 0), -XEN_EINVAL);
     assert_int_equal(domain_watchdog(d, 3, 1), -XEN_EINVAL);
     assert_int_equal(domain_watchdog(d, 1, 1), -XEN_EINVAL);
     assert_int_equal(domain_watchdog(d, 0, 30), 1);

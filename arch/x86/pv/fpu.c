@@ -22,6 +22,7 @@ struct fpu_area {
 _Static_assert(sizeof(struct fpu_area) == 576, "legacy region and header");
 
 #define FCW_INIT       0x037fu
+#define XCR0_INIT      3u         /* ABI: x87 and SSE, unlike after a reset */
 #define MXCSR_INIT     0x1f80u
 #define MXCSR_DEFAULT_MASK 0xffbfu /* when FXSAVE stores 0 (SDM1 11.6.6) */
 
@@ -43,7 +44,7 @@ int pv_fpu_init(struct vcpu *v)
     if (v->arch.fpu == NULL)
         return ERR(ENOMEM);
     set_initial(v->arch.fpu);
-    v->arch.xcr0 = 1;
+    v->arch.xcr0 = XCR0_INIT;
     return 0;
 }
 
@@ -184,5 +185,5 @@ void pv_fpu_reset(struct vcpu *v)
 {
     set_initial(v->arch.fpu);
     v->arch.fpu_initialised = false;
-    v->arch.xcr0 = 1;
+    v->arch.xcr0 = XCR0_INIT;
 }

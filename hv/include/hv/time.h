@@ -11,6 +11,9 @@
 /* Nanoseconds since boot; monotonic on each CPU. Any context. */
 uint64_t now_ns(void);
 
+/* ABI: for guests system time is signed: a deadline in its upper half is long past. */
+static inline uint64_t system_time_deadline(uint64_t ns) { return ns >> 63 ? 1 : ns; }
+
 /*
  * A one-shot timer on one CPU's queue; fn runs in SOFTIRQ_TIMER, interrupts enabled, no lock held.
  * fn may set its own timer again; it may not free it. Fields are private to time/.
