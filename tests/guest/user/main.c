@@ -376,6 +376,7 @@ static void events(void)
     struct regs r;
 
     event_handler = stop_spinning;
+    HC3(vcpu_op, VCPUOP_stop_periodic_timer, 0, 0); /* its ticks are upcalls too, on a busy machine several */
     CHECK_RC(HC2(event_channel_op, EVTCHNOP_bind_virq, &bind), 0);
     struct evtchn_unmask u = { .port = bind.port };
     CHECK_RC(HC2(event_channel_op, EVTCHNOP_unmask, &u), 0);
