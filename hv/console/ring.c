@@ -130,11 +130,14 @@ static void ring_clear(void)
 
 int console_read_ring(struct xen_sysctl_readconsole *op)
 {
-    uint32_t at = op->incremental ? op->index : read_once(cleared);
+    uint32_t at = read_once(cleared);
     uint32_t done = 0;
     char buf[CHUNK];
     size_t n;
 
+    /* ABI: an incremental reader goes on where it was, but not before what was cleared. */
+    if (op->incremental && (int32_t)(op->index - at) > 0)
+        at = op->index;
     /* Trust: a position from the future is as good as one from the far past: it counts as lost. */
     while (done < op->count && (n = ring_copy(&at, buf, min(op->count - done, CHUNK))) != 0) {
         if (copy_to_guest_at(op->buffer, done, buf, n))

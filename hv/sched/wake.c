@@ -233,8 +233,11 @@ int domain_unpause_by_control(struct domain *d)
 {
     if (!count_control_pause(d, -1))
         return ERR(EINVAL);
-    if (read_once(d->control_pause_count) == 0)
+    if (read_once(d->control_pause_count) == 0 && d->created_paused) {
         d->created_paused = false;
+        /* Whoever built the domain has cleared its shared info. */
+        time_update_wallclock(d);
+    }
     domain_unpause(d);
     return 0;
 }

@@ -13,6 +13,8 @@
 #include <hv/errno.h>
 #include <hv/guest_access.h>
 
+void time_update_wallclock(struct domain *d) { }
+
 #define NR_CPUS  4
 #define NR_VCPUS 12
 
