@@ -22,62 +22,56 @@ static int target_get(domid_t id, struct domain **out)
     return GNTST_okay;
 }
 
-/* ABI: frame numbers go out one by one, as many as the guest asked for. */
-static int write_frames(uint64_t list, void *const *page, unsigned int n)
+/* ABI: frame numbers go out one by one, as many as the guest asked for; where that fails is the operation's status. */
+static int16_t write_frames(uint64_t list, void *const *page, unsigned int n)
 {
     for (unsigned int i = 0; i < n; i++) {
         const uint64_t mfn = va_mfn(page[i]).v;
 
         if (guest_write(list + i * sizeof(mfn), &mfn, sizeof(mfn)) != 0)
-            return ERR(EFAULT);
+            return GNTST_bad_virt_addr;
     }
-    return 0;
+    return GNTST_okay;
 }
 
-static int setup_table(struct grant_table *t, struct gnttab_setup_table *op)
+static int16_t setup_table(struct grant_table *t, const struct gnttab_setup_table *op)
 {
-    op->status = GNTST_general_error;
     if (op->nr_frames > t->max_frames) {
         guest_printk(LOG_INFO, "d%u is limited to %u grant table frames\n", t->domain->id, t->max_frames);
-        return 0;
+        return GNTST_general_error;
     }
     if (op->nr_frames > t->nr_frames && grant_table_grow(t, op->nr_frames) != 0)
-        return 0;
-    op->status = GNTST_okay;
-    return 0;
+        return GNTST_general_error;
+    return GNTST_okay;
 }
 
 /* Frames that are there stay: their numbers can be written without the lock. */
-static int do_setup_table(struct gnttab_setup_table *op)
+static void do_setup_table(struct gnttab_setup_table *op)
 {
     struct domain *d;
-    int rc = target_get(op->dom, &d);
 
-    op->status = (int16_t)rc;
-    if (rc != GNTST_okay)
-        return 0;
+    op->status = (int16_t)target_get(op->dom, &d);
+    if (op->status != GNTST_okay)
+        return;
     spin_lock(&d->grants->lock);
-    rc = setup_table(d->grants, op);
+    op->status = setup_table(d->grants, op);
     spin_unlock(&d->grants->lock);
     if (op->status == GNTST_okay)
-        rc = write_frames(handle_va(op->frame_list), d->grants->frame, op->nr_frames);
+        op->status = write_frames(handle_va(op->frame_list), d->grants->frame, op->nr_frames);
     domain_put(d);
-    return rc;
 }
 
 long grant_op_setup_table(uint64_t uop, uint32_t count)
 {
     struct gnttab_setup_table op;
-    int rc;
 
     if (count != 1)
         return ERR(EINVAL);
-    if (guest_read(&op, uop, sizeof(op)) != 0 || !guest_range_ok(handle_va(op.frame_list), op.nr_frames * sizeof(uint64_t)))
+    /* ABI: of the list only where it begins is looked at. */
+    if (guest_read(&op, uop, sizeof(op)) != 0 || !guest_range_ok(handle_va(op.frame_list), 0))
         return ERR(EFAULT);
-    rc = do_setup_table(&op);
-    if (guest_write(uop + offsetof(struct gnttab_setup_table, status), &op.status, sizeof(op.status)) != 0)
-        return ERR(EFAULT);
-    return rc;
+    do_setup_table(&op);
+    return guest_write(uop + offsetof(struct gnttab_setup_table, status), &op.status, sizeof(op.status));
 }
 
 long grant_op_query_size(uint64_t uop, uint32_t count)
@@ -98,37 +92,33 @@ long grant_op_query_size(uint64_t uop, uint32_t count)
     return guest_write(uop, &op, sizeof(op));
 }
 
-static int do_get_status_frames(struct gnttab_get_status_frames *op)
+static void do_get_status_frames(struct gnttab_get_status_frames *op)
 {
     struct domain *d;
-    int rc = target_get(op->dom, &d);
 
-    op->status = (int16_t)rc;
-    if (rc != GNTST_okay)
-        return 0;
+    op->status = (int16_t)target_get(op->dom, &d);
+    if (op->status != GNTST_okay)
+        return;
     spin_lock(&d->grants->lock);
     if (op->nr_frames > (grant_is_v2(d->grants) ? d->grants->nr_status : 0))
         op->status = GNTST_general_error;
     spin_unlock(&d->grants->lock);
     if (op->status == GNTST_okay)
-        rc = write_frames(handle_va(op->frame_list), (void *const *)d->grants->status, op->nr_frames);
+        op->status = write_frames(handle_va(op->frame_list), (void *const *)d->grants->status, op->nr_frames);
     domain_put(d);
-    return rc;
 }
 
 long grant_op_get_status_frames(uint64_t uop, uint32_t count)
 {
     struct gnttab_get_status_frames op;
-    int rc;
 
     if (count != 1)
         return ERR(EINVAL);
-    if (guest_read(&op, uop, sizeof(op)) != 0 || !guest_range_ok(handle_va(op.frame_list), op.nr_frames * sizeof(uint64_t)))
+    /* ABI: of the list only where it begins is looked at. */
+    if (guest_read(&op, uop, sizeof(op)) != 0 || !guest_range_ok(handle_va(op.frame_list), 0))
         return ERR(EFAULT);
-    rc = do_get_status_frames(&op);
-    if (guest_write(uop + offsetof(struct gnttab_get_status_frames, status), &op.status, sizeof(op.status)) != 0)
-        return ERR(EFAULT);
-    return rc;
+    do_get_status_frames(&op);
+    return guest_write(uop + offsetof(struct gnttab_get_status_frames, status), &op.status, sizeof(op.status));
 }
 
 /* ---- version ---- */

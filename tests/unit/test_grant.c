@@ -570,7 +570,8 @@ static void tables(void **state)
     assert_int_equal(call(GNTTABOP_setup_table, &st, 1), 0);
     assert_int_equal(st.status, GNTST_permission_denied);
     st = (struct gnttab_setup_table){ .dom = DOMID_SELF, .nr_frames = 1, .frame_list.p = NULL };
-    assert_int_equal(call(GNTTABOP_setup_table, &st, 1), -XEN_EFAULT);
+    assert_int_equal(call(GNTTABOP_setup_table, &st, 1), 0);
+    assert_int_equal(st.status, GNTST_bad_virt_addr);
     assert_int_equal(call(GNTTABOP_get_status_frames, &sf, 1), 0);
     assert_int_equal(sf.status, GNTST_general_error);
     assert_int_equal(grant_table_frame(&world[1], 0, true, &mfn), -XEN_EINVAL);
@@ -644,7 +645,7 @@ static void cache_flushes(void **state)
     op.op = GNTTAB_CACHE_INVAL;
     assert_int_equal(call(GNTTABOP_cache_flush, &op, 1), -XEN_EOPNOTSUPP);
     op.op = GNTTAB_CACHE_SOURCE_GREF;
-    assert_int_equal(call(GNTTABOP_cache_flush, &op, 1), -XEN_EOPNOTSUPP);
+    assert_int_equal(call(GNTTABOP_cache_flush, &op, 1), -XEN_EINVAL);
     op.op = 4;
     assert_int_equal(call(GNTTABOP_cache_flush, &op, 1), -XEN_EINVAL);
     op = (struct gnttab_cache_flush){ .a.dev_bus_addr = ~0ULL, .length = 1, .op = GNTTAB_CACHE_CLEAN };

@@ -5,15 +5,16 @@
  * the grant table's. Contract: hv/grant.h.
  */
 #include "mmu.h"
+#include <arch/cpu.h>
 #include <hv/grant.h>
 #include <hv/percpu.h>
 
-/* ABI: the first bits of GNTMAP_guest_avail_mask appear in the entry's available bits. */
+/* ABI: never executable; the first bits of GNTMAP_guest_avail_mask appear in the entry's available bits. */
 static pte_t grant_entry(mfn_t mfn, unsigned int flags)
 {
     const uint64_t available = (uint64_t)(flags >> _GNTMAP_guest_avail0) << 9 & PTE_AVL;
 
-    return pte_make(mfn, PTE_P | PTE_A | PTE_D | available | (flags & GNTMAP_readonly ? 0 : PTE_RW) |
+    return pte_make(mfn, PTE_P | PTE_A | PTE_D | available | (cpu_features.nx ? PTE_NX : 0) | (flags & GNTMAP_readonly ? 0 : PTE_RW) |
                          (flags & GNTMAP_application_map ? PTE_US : 0));
 }
 
