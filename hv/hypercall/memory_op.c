@@ -223,15 +223,11 @@ long memop_not_supported(unsigned int op, uint64_t start, uint64_t arg)
     return start ? ERR(ENOSYS) : ERR(EOPNOTSUPP);
 }
 
-/*
- * A PV domain populates nothing on demand: its cache and its entries are 0 and every target that its
- * limit allows is met. xl mem-set relies on that.
- */
+/* ABI: a PV domain populates nothing on demand and has no target for that. */
 long memop_pod_target(unsigned int op, uint64_t start, uint64_t arg)
 {
     struct xen_pod_target x;
     struct domain *d;
-    long rc;
 
     if (start)
         return ERR(ENOSYS);
@@ -240,15 +236,6 @@ long memop_pod_target(unsigned int op, uint64_t start, uint64_t arg)
     d = domain_get_by_id(x.domid);
     if (d == NULL)
         return ERR(ESRCH);
-    x.tot_pages = read_once(d->nr_pages);
-    x.pod_cache_pages = 0;
-    x.pod_entries = 0;
-    if (!current->domain->is_control)
-        rc = ERR(EPERM);
-    else if (op == XENMEM_set_pod_target && x.target_pages > d->max_pages)
-        rc = ERR(EINVAL);
-    else
-        rc = guest_write(arg, &x, sizeof(x)) != 0 ? ERR(EFAULT) : 0;
     domain_put(d);
-    return rc;
+    return current->domain->is_control ? ERR(EINVAL) : ERR(EPERM);
 }

@@ -104,12 +104,17 @@ static extent_fn *worker_for(unsigned int op)
     }
 }
 
-/* False: the address width that the caller asks for leaves no frame at all. */
+#define NO_NODE 0xffu
+
+/* False: the address width or the node that the caller insists on leaves no frame at all. One node, 0, is all there is. */
 static bool translate_flags(unsigned int mem_flags, uint32_t *alloc_flags)
 {
+    const unsigned int node = XENMEMF_get_node(mem_flags);
     const unsigned int bits = XENMEMF_get_address_bits(mem_flags);
     const unsigned int machine_bits = 64u - (unsigned int)__builtin_clzll(max_mfn) + PAGE_SHIFT;
 
+    if ((mem_flags & XENMEMF_exact_node_request) && node != 0 && node != NO_NODE)
+        return false;
     *alloc_flags = 0;
     if (bits == 0 || bits >= machine_bits)
         return true;

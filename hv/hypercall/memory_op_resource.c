@@ -88,7 +88,7 @@ static int resource_acquire(struct domain *d, struct xen_mem_acquire_resource *x
 /* Another domain than the caller, which the caller controls. */
 static int resource_domain(domid_t id, struct domain **out)
 {
-    struct domain *d = domain_get_by_id(id);
+    struct domain *d = id == DOMID_SELF ? NULL : domain_get_by_id(id); /* ABI: by its number only */
 
     if (d == NULL)
         return ERR(ESRCH);

@@ -150,7 +150,7 @@ long memop_set_memory_map(unsigned int op, uint64_t start, uint64_t arg)
     if (guest_read(&x, arg, sizeof(x)) != 0)
         return ERR(EFAULT);
     if (x.map.nr_entries > E820_MAX_ENTRIES)
-        return ERR(E2BIG);
+        return ERR(EINVAL);
     rc = memop_domain(x.domid, &d);
     if (rc != 0)
         return rc;
