@@ -23,13 +23,16 @@ static bool pin_vcpus;
 static boot_code const char *parse_amount(const char *s, struct amount *a)
 {
     const char *end = s;
+    const bool is_negative = *s == '-';
 
-    a->is_negative = *s == '-';
-    if (a->is_negative)
+    if (is_negative)
         s++;
-    a->pages = param_parse_size(s, &end) >> PAGE_SHIFT;
-    a->is_set = true;
-    return end == s ? NULL : end;
+    const uint64_t bytes = param_parse_size(s, &end);
+
+    if (end == s)
+        return NULL;
+    *a = (struct amount){ .is_set = true, .is_negative = is_negative, .pages = bytes >> PAGE_SHIFT };
+    return end;
 }
 
 static boot_code int parse_mem(const char *s)
@@ -49,21 +52,31 @@ static boot_code int parse_mem(const char *s)
     return s ? 0 : ERR(EINVAL);
 }
 
+static boot_code unsigned int parse_count(const char *s, const char **end)
+{
+    return (unsigned int)min(parse_u64(s, end, 0), (uint64_t)MAX_VCPUS_PER_DOMAIN);
+}
+
 static boot_code int parse_max_vcpus(const char *s)
 {
     const char *end = s;
+    unsigned int low = 1, high = MAX_VCPUS_PER_DOMAIN;
 
-    vcpus_are_set = true;
     if (*s != '-') {
-        min_vcpus = max_vcpus = (unsigned int)min(parse_u64(s, &end, 0), (uint64_t)MAX_VCPUS_PER_DOMAIN);
-        if (end == s || min_vcpus == 0)
+        low = high = parse_count(s, &end);
+        if (end == s)
             return ERR(EINVAL);
     }
     if (*end == '-') {
         s = ++end;
-        max_vcpus = *s ? (unsigned int)min(parse_u64(s, &end, 0), (uint64_t)MAX_VCPUS_PER_DOMAIN) : MAX_VCPUS_PER_DOMAIN;
+        high = *s ? parse_count(s, &end) : MAX_VCPUS_PER_DOMAIN;
     }
-    return *end == '\0' && max_vcpus >= min_vcpus ? 0 : ERR(EINVAL);
+    if (*end != '\0' || low == 0 || high < low)
+        return ERR(EINVAL);
+    vcpus_are_set = true;
+    min_vcpus = low;
+    max_vcpus = high;
+    return 0;
 }
 
 BOOT_PARAM_CUSTOM(dom0_mem, "dom0_mem", parse_mem);
