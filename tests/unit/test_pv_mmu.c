@@ -698,7 +698,7 @@ static int model_unpin(const struct op *op)
 static int model_grant(const struct op *op)
 {
     uint64_t *word = &model_ram[op->mfn][op->slot];
-    pte_t e = pte_make(MFN(op->value), PTE_P | PTE_RW | AD);
+    pte_t e = pte_make(MFN(op->value), PTE_P | PTE_RW | PTE_NX | AD); /* a grant is never executable */
 
     if (model.f[op->mfn].count == 0 || model.f[op->mfn].type != FRAME_L1)
         return -1;

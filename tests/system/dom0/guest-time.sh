@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # A guest's clocks: the wall clock is dom0's, and a second lasts a second.
 need_shared
-there=$(guest_run shared 'date +%s') here=$(date +%s)
-[ $((there - here)) -ge -2 ] && [ $((there - here)) -le 2 ] || fail "dom0 has $here, the guest $there"
+before=$(date +%s) there=$(guest_run shared 'date +%s') after=$(date +%s)
+[ "$there" -ge $((before - 2)) ] && [ "$there" -le $((after + 2)) ] || fail "dom0 has $before to $after, the guest $there"
 took=$(guest_run shared 'a=$(cut -d. -f1 /proc/uptime); sleep 5; b=$(cut -d. -f1 /proc/uptime); echo $((b-a))' 20)
 [ "$took" -ge 5 ] && [ "$took" -le 7 ] || fail "sleep 5 took $took s of the guest's time"
