@@ -22,10 +22,11 @@ bool mmu_call_begin(struct mmu_call *m, uint64_t count, long *result)
         *result = (int)m->foreign; /* all was done but for what has been settled now: mmu_call_end */
         return false;
     }
-    *result = ERR(EFAULT);
+    /* ABI: the counter is nobody's concern but the guest's: errors are passed over. */
     if (unlikely(((uint32_t)count & MMU_CALL_PREEMPTED) && m->pdone) && guest_read(&m->done, m->pdone, sizeof(m->done)) != 0)
-        return false;
-    return likely(guest_range_ok(m->ops, (size_t)m->left * m->op_bytes));
+        m->done = 0;
+    *result = ERR(EFAULT);
+    return likely(guest_range_ok(m->ops, 0));
 }
 
 static long stop(const struct mmu_call *m)
@@ -35,8 +36,8 @@ static long stop(const struct mmu_call *m)
 
 long mmu_call_end(struct mmu_call *m, int rc)
 {
-    if (unlikely(m->pdone) && guest_write(m->pdone, &m->done, sizeof(m->done)) != 0 && rc != -XEN_ERESTART)
-        rc = ERR(EFAULT);
+    if (unlikely(m->pdone) && guest_write(m->pdone, &m->done, sizeof(m->done)) != 0)
+        m->pdone = 0;
     if (rc == -XEN_ERESTART)
         return stop(m);
     if (unlikely(current->arch.mmu_unfinished != NULL))

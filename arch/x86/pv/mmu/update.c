@@ -87,7 +87,7 @@ static int update_m2p(const struct batch *b, uint64_t maddr, uint64_t pfn)
 
 static int update_one(struct batch *b, const struct mmu_update *u)
 {
-    const uint64_t command = u->ptr & 3, maddr = u->ptr - command;
+    const uint64_t command = u->ptr & 7, maddr = u->ptr - command;
 
     switch (command) {
     case MMU_NORMAL_PT_UPDATE:
@@ -95,8 +95,10 @@ static int update_one(struct batch *b, const struct mmu_update *u)
         return update_entry(b, maddr, u->val, false);
     case MMU_PT_UPDATE_PRESERVE_AD:
         return update_entry(b, maddr, u->val, true);
-    default:
+    case MMU_MACHPHYS_UPDATE:
         return update_m2p(b, maddr, u->val);
+    default:
+        return ERR(ENOSYS);
     }
 }
 
@@ -176,7 +178,7 @@ long hc_mmu_update(uint64_t ops, uint64_t count, uint64_t pdone, uint64_t foreig
         return result;
     tables = tables_owner_get(m.foreign);
     if (unlikely(tables == NULL))
-        return ERR(EINVAL);
+        return ERR(ESRCH);
     pages = mmu_foreign_get(m.foreign);
     if (likely(pages)) {
         result = mmu_call_end(&m, run_updates(&m, tables, pages));
