@@ -351,7 +351,7 @@ static int op_dbgp_op(struct physdev_dbgp_op *a)
 /* ---- dispatch ---- */
 
 enum who { WHO_ANY, WHO_CONTROL, WHO_HARDWARE, WHO_OWN };
-enum direction { DIRECTION_IN, DIRECTION_INOUT };
+enum direction { DIRECTION_IN, DIRECTION_INOUT, DIRECTION_ALWAYS };
 
 union argument {
 #define PHYSDEV_OP(nr, name, type, who, direction) type name;
@@ -409,7 +409,9 @@ static long do_physdev_op(uint64_t cmd, uint64_t arg)
     if (!is_allowed(row->who))
         return ERR(EPERM);
     int ret = call(row->cmd, &a);
-    if (ret == 0 && row->direction == DIRECTION_INOUT && guest_write(arg, &a, row->bytes))
+    const bool back = row->direction == DIRECTION_ALWAYS || (ret == 0 && row->direction == DIRECTION_INOUT);
+
+    if (back && guest_write(arg, &a, row->bytes))
         return ERR(EFAULT);
     return ret;
 }

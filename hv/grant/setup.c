@@ -68,7 +68,7 @@ long grant_op_setup_table(uint64_t uop, uint32_t count)
     if (count != 1)
         return ERR(EINVAL);
     /* ABI: of the list only where it begins is looked at. */
-    if (guest_read(&op, uop, sizeof(op)) != 0 || !guest_range_ok(handle_va(op.frame_list), 0))
+    if (guest_read(&op, uop, sizeof(op)) != 0 || !guest_address_ok(handle_va(op.frame_list)))
         return ERR(EFAULT);
     do_setup_table(&op);
     return guest_write(uop + offsetof(struct gnttab_setup_table, status), &op.status, sizeof(op.status));
@@ -115,7 +115,7 @@ long grant_op_get_status_frames(uint64_t uop, uint32_t count)
     if (count != 1)
         return ERR(EINVAL);
     /* ABI: of the list only where it begins is looked at. */
-    if (guest_read(&op, uop, sizeof(op)) != 0 || !guest_range_ok(handle_va(op.frame_list), 0))
+    if (guest_read(&op, uop, sizeof(op)) != 0 || !guest_address_ok(handle_va(op.frame_list)))
         return ERR(EFAULT);
     do_get_status_frames(&op);
     return guest_write(uop + offsetof(struct gnttab_get_status_frames, status), &op.status, sizeof(op.status));

@@ -243,6 +243,8 @@ long memop_exchange(unsigned int op, uint64_t start, uint64_t arg)
         return ERR(EINVAL);
     if (guest_read(&e, arg, sizeof(e)) != 0)
         return ERR(EFAULT);
+    if (e.in.nr_extents == 0)
+        return 0;
     rc = exchange_check(&e, &x);
     if (rc == 0) {
         rc = exchange_for_domain(e.in.domid, &x);

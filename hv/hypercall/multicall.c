@@ -45,7 +45,7 @@ long hc_multicall(uint64_t calls, uint64_t nr_calls, uint64_t a3, uint64_t a4, u
 
     if (v->hypercall.in_multicall)
         return ERR(EINVAL);
-    if (!guest_range_ok(calls, nr_calls < (1UL << 40) ? nr_calls * sizeof(struct multicall_entry) : ~0UL))
+    if (!guest_address_ok(calls) || !guest_range_ok(calls, nr_calls < (1UL << 40) ? nr_calls * sizeof(struct multicall_entry) : ~0UL))
         return ERR(EFAULT);
     for (uint64_t i = 0; i < nr_calls; i++, calls += sizeof(struct multicall_entry)) {
         if (i != 0 && hypercall_preempt_check())

@@ -101,7 +101,7 @@ long hc_xen_version(uint64_t cmd, uint64_t arg, uint64_t a3, uint64_t a4, uint64
     case XENVER_changeset: return write_text(arg, if_control("zendo " HV_VERSION), sizeof(xen_changeset_info_t));
     case XENVER_platform_parameters: return platform_parameters(arg);
     case XENVER_get_features: return get_features(arg);
-    case XENVER_pagesize: return PAGE_SIZE;
+    case XENVER_pagesize: return arg ? ERR(EINVAL) : (long)PAGE_SIZE;
     case XENVER_guest_handle: return guest_write(arg, current->domain->handle, sizeof(current->domain->handle));
     case XENVER_commandline: return write_text(arg, if_control(boot_command_line), sizeof(xen_commandline_t));
     case XENVER_build_id: return build_id(arg);

@@ -140,7 +140,7 @@ static bool addresses_ok(const struct vcpu_guest_context *c)
     for (unsigned int i = 0; i < NR_TRAPS; i++)
         if (!va_is_canonical(c->trap_ctxt[i].address))
             return false;
-    return c->ldt_ents <= MAX_LDT_ENTRIES && (c->ldt_base & (PAGE_SIZE - 1)) == 0 && guest_range_ok(c->ldt_base, 0);
+    return c->ldt_ents <= MAX_LDT_ENTRIES && (c->ldt_base & (PAGE_SIZE - 1)) == 0 && guest_address_ok(c->ldt_base);
 }
 
 static uint64_t base_pointer_as_control_register(mfn_t mfn)

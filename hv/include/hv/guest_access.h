@@ -45,6 +45,12 @@ static inline bool guest_range_ok(uint64_t guest_va, size_t n)
 }
 #endif
 
+/* ABI: of many arrays only where they begin is looked at, even if they are empty; each access is checked by itself. */
+static inline bool guest_address_ok(uint64_t guest_va)
+{
+    return guest_range_ok(guest_va, 0) && guest_va != 0x0000800000000000ULL;
+}
+
 /* Typed forms for XEN_GUEST_HANDLEs; `i` counts elements. 0 or -EFAULT. */
 #define handle_va(h)        ((uint64_t)(uintptr_t)(h).p)
 #define handle_is_null(h)   ((h).p == NULL)

@@ -26,7 +26,7 @@ bool mmu_call_begin(struct mmu_call *m, uint64_t count, long *result)
     if (unlikely(((uint32_t)count & MMU_CALL_PREEMPTED) && m->pdone) && guest_read(&m->done, m->pdone, sizeof(m->done)) != 0)
         m->done = 0;
     *result = ERR(EFAULT);
-    return likely(guest_range_ok(m->ops, 0));
+    return likely(guest_address_ok(m->ops));
 }
 
 static long stop(const struct mmu_call *m)
