@@ -96,6 +96,17 @@ uint32_t cpu_policy_xsave_bytes(const struct cpu_policy *p, uint64_t states)
     return end;
 }
 
+uint32_t cpu_policy_xsavec_bytes(const struct cpu_policy *p, uint64_t states)
+{
+    const uint32_t wants_alignment = 1u << 1; /* ECX (SDM1 13.2) */
+    uint32_t end = 512 + 64;
+
+    for (unsigned int i = 2; i < CPU_POLICY_XSTATE; i++)
+        if (states >> i & 1)
+            end = (p->xstate[i].c & wants_alignment ? round_up(end, 64) : end) + p->xstate[i].a;
+    return end;
+}
+
 /* Leaf 0xd follows from the features. */
 static void settle_xstate(struct cpu_policy *p)
 {

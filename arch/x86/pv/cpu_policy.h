@@ -17,6 +17,8 @@ void cpu_policy_clamp(struct cpu_policy *p, const struct cpu_policy *max);
 int cpu_policy_check(const struct cpu_policy *max, const struct cpu_policy *p, struct cpu_policy_error *err);
 /* Bytes of the standard-format XSAVE area for these states, by p's leaf 0xd. */
 uint32_t cpu_policy_xsave_bytes(const struct cpu_policy *p, uint64_t states);
+/* The same in XSAVEC's form: components follow each other. */
+uint32_t cpu_policy_xsavec_bytes(const struct cpu_policy *p, uint64_t states);
 uint64_t cpu_policy_xstates(const struct cpu_policy *p);
 
 #define BASIC_MAX(p)    ((p)->basic[0].a)

@@ -136,6 +136,8 @@ static void adjust(const struct vcpu *v, const struct cpu_policy *p, uint32_t le
     case 0xd:
         if (sub == 0 && out->a != 0)
             out->b = cpu_policy_xsave_bytes(p, v->arch.xcr0);
+        if (sub == 1 && (cpu_policy_has(p, XEN_X86_FEATURE_XSAVEC) || cpu_policy_has(p, XEN_X86_FEATURE_XSAVES)))
+            out->b = cpu_policy_xsavec_bytes(p, v->arch.xcr0);
         break;
     case EXTENDED_BASE + 1:
         if (v->domain->is_hardware && v->arch.in_kernel && cpu_features.vendor != CPU_VENDOR_INTEL)
