@@ -49,7 +49,7 @@ $(BUILD)/zendo.ld: arch/x86/zendo.ld.in $(BUILD)/include/asm-offsets.h
 	$(Q)$(CC) $(CPPFLAGS) -E -P -x c -D__ASSEMBLER__ -o $@ $<
 
 # Two links: the first gives the symbol table that crash reports use.
-LD_FLAGS := -m64 -nostdlib -static -no-pie -Wl,--build-id=sha1 -Wl,-z,noexecstack,-z,max-page-size=4096,-z,norelro -Wl,--no-warn-rwx-segments -Wl,--gc-sections -Wl,--orphan-handling=warn
+LD_FLAGS := -m64 -nostdlib -static -Wl,--build-id=sha1 -Wl,-z,noexecstack,-z,max-page-size=4096,-z,norelro -Wl,--no-warn-rwx-segments -Wl,--gc-sections -Wl,--orphan-handling=warn
 $(BUILD)/zendo.elf: $(OBJECTS) $(BUILD)/zendo.ld tools/gen-symbols
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)tools/gen-symbols /dev/null $(BUILD)/symbols.S && $(CC) -c -o $(BUILD)/symbols.o $(BUILD)/symbols.S
