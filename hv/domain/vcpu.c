@@ -9,7 +9,7 @@
 #include <hv/lib.h>
 
 /* ABI: vCPUs from XEN_LEGACY_MAX_VCPUS on have no place in shared_info, and may not start before they register one. */
-static struct vcpu_info placeholder;
+static struct vcpu_info placeholder = { .evtchn_upcall_mask = 1 };
 
 bool vcpu_info_is_placeholder(const struct vcpu *v)
 {
@@ -21,11 +21,12 @@ static struct vcpu_info *default_info(const struct vcpu *v)
     return v->id < XEN_LEGACY_MAX_VCPUS ? &v->domain->shared_info->vcpu_info[v->id] : &placeholder;
 }
 
-/* ABI: a PV vCPU starts with events masked. */
+/* ABI: dom0's vCPUs start with events masked; who builds another domain says so in its shared_info. */
 void vcpu_info_init(struct vcpu *v)
 {
     v->vcpu_info = default_info(v);
-    v->vcpu_info->evtchn_upcall_mask = !v->domain->is_hvm;
+    if (v->domain->is_hardware)
+        v->vcpu_info->evtchn_upcall_mask = 1;
 }
 
 void vcpu_info_drop(struct vcpu *v)

@@ -41,7 +41,7 @@ static void show_met(const char *what)
 
 static void load(const char *what, unsigned int sel)
 {
-    struct fault first;
+    struct fault_info first;
     uint32_t ar = 0, limit = 0;
     bool ok[4] = { false, false, false, false };
 

@@ -98,6 +98,11 @@ long vcpu_start(unsigned int id, void (*fn)(void *), void *arg);
 /* What vcpu_start would pass to VCPUOP_initialise. */
 struct vcpu_guest_context *vcpu_context(unsigned int id, void (*fn)(void *), void *arg);
 
+/* Somewhere to go on after anything: recovery_set gives 0, and 1 when recovery_go was called with it. */
+struct recovery { uint64_t rbx, rbp, r12, r13, r14, r15, rsp, rip; };
+int recovery_set(struct recovery *r) __attribute__((returns_twice));
+void recovery_go(const struct recovery *r) __attribute__((noreturn));
+
 /* Enables event delivery for this vCPU. */
 static inline void events_enable(void)
 {
@@ -151,6 +156,8 @@ void user_init(void);
 #define CODE(name, text) \
     __asm__(".pushsection .rodata\n.code64\n" #name ": " text "\n" #name "_end: .popsection\n.code64"); \
     extern const char name[], name##_end[]
+/* User mode ends when an event comes, too. */
+extern bool user_ends_by_event;
 /* Registers for an entry at USER_CODE with a stack and 64-bit segments. */
 struct regs user_regs(void);
 /* Puts the code at USER_CODE, enters user mode (IRET with `flags`, VGCF_*), returns when it traps: the registers as the kernel got them. */
@@ -167,12 +174,14 @@ extern uint64_t failsafe_segments[4];
  * Code that may fault: an asm between "1:" and "2:", followed by FIXUP, goes on at 2: if 1: faults,
  * which `fault` tells.
  */
-extern struct fault {
+struct fault_info {
     bool taken;
     uint64_t vector, error_code, cr2;
-} fault;
+};
+extern struct fault_info faults[MAX_VCPUS];
+#define fault faults[vcpu_id()]
 #define FIXUP ".pushsection .fixups, \"a\"\n.quad 1b, 2b\n.popsection\n"
-#define TRY(text, ...) do { fault = (struct fault){ 0 }; __asm__ volatile("1: " text "\n2:\n" FIXUP : __VA_ARGS__); } while (0)
+#define TRY(text, ...) do { fault = (struct fault_info){ 0 }; __asm__ volatile("1: " text "\n2:\n" FIXUP : __VA_ARGS__); } while (0)
 /* A line of the transcript about the last TRY. */
 void show_fault(const char *what);
 

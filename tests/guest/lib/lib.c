@@ -161,7 +161,7 @@ static void fail_exception(struct regs *r)
 /* A pair for each place where a fault is expected. */
 struct fixup { uint64_t from, to; };
 extern const struct fixup fixups_start[], fixups_end[];
-struct fault fault;
+struct fault_info faults[MAX_VCPUS];
 
 void exception_c(struct regs *r)
 {
@@ -169,6 +169,8 @@ void exception_c(struct regs *r)
         my_info()->evtchn_upcall_pending = 0;
         if (event_handler)
             event_handler();
+        if (user_ends_by_event)
+            user_trap(r);
         /* IRET enables events again, as the interrupted code had them. */
         r->error_code = 0;
         return;
@@ -176,7 +178,7 @@ void exception_c(struct regs *r)
     user_trap(r);
     for (const struct fixup *f = fixups_start; f < fixups_end; f++)
         if (f->from == r->rip) {
-            fault = (struct fault){ true, r->vector, r->error_code, my_info()->arch.cr2 };
+            fault = (struct fault_info){ true, r->vector, r->error_code, my_info()->arch.cr2 };
             r->rip = f->to;
             r->error_code = 0;
             return;

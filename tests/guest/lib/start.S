@@ -168,6 +168,31 @@ user_leave:
     popq %rbx
     ret
 
+    .globl recovery_set, recovery_go
+recovery_set:
+    movq %rbx, (%rdi)
+    movq %rbp, 8(%rdi)
+    movq %r12, 16(%rdi)
+    movq %r13, 24(%rdi)
+    movq %r14, 32(%rdi)
+    movq %r15, 40(%rdi)
+    leaq 8(%rsp), %rax
+    movq %rax, 48(%rdi)
+    movq (%rsp), %rax
+    movq %rax, 56(%rdi)
+    xorl %eax, %eax
+    ret
+recovery_go:
+    movq (%rdi), %rbx
+    movq 8(%rdi), %rbp
+    movq 16(%rdi), %r12
+    movq 24(%rdi), %r13
+    movq 32(%rdi), %r14
+    movq 40(%rdi), %r15
+    movq 48(%rdi), %rsp
+    movl $1, %eax
+    jmpq *56(%rdi)
+
 /* Where another vCPU begins: rdi is its argument, rsi what it does. */
     .globl vcpu_entry
 vcpu_entry:

@@ -3,6 +3,7 @@
 #include "guest.h"
 
 uint64_t *user_l4, *user_l1;
+bool user_ends_by_event;
 
 static char trap_stack[8192] page_aligned;
 static struct {

@@ -104,6 +104,7 @@ static void life(void)
     MAYBE(7, c->gdt_frames[0] = ~0ul);
     MAYBE(7, c->flags = 0);
 
+    SHOW(shared_info->vcpu_info[1].evtchn_upcall_mask);
     for (unsigned int id = 1; id < NR; id++) {
         SHOW(HC3(vcpu_op, VCPUOP_initialise, id, vcpu_context(id, worker, 0)));
         SHOW(HC3(vcpu_op, VCPUOP_initialise, id, vcpu_context(id, worker, 0)));
