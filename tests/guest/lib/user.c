@@ -64,7 +64,7 @@ struct regs user_run(struct regs in, uint64_t flags, const char *code, const cha
 /* Called first for every exception. */
 void user_trap(struct regs *r)
 {
-    if (!is_active || (r->vector != VECTOR_FAILSAFE && (r->cs & 3) != 3))
+    if (!is_active || vcpu_id() != 0 || (r->vector != VECTOR_FAILSAFE && (r->cs & 3) != 3))
         return;
     is_active = false;
     result = *r;

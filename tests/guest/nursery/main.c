@@ -15,7 +15,7 @@ const char test_name[] = "nursery";
 #define VIRT_BASE 0xffffffff80000000ul
 #define NR_PAGES  4096u          /* of a domain */
 #define FIRST_FREE (NR_PAGES - 96)
-#define NR_VCPUS  4u
+#define NR_VCPUS  6u
 
 /* Page frames of a domain's pages that we place: from FIRST_FREE upwards. */
 enum { PFN_START_INFO = FIRST_FREE, PFN_CONSOLE, PFN_STORE, PFN_L4, PFN_L3, PFN_L2, PFN_L1, PFN_P2M = PFN_L1 + NR_PAGES / 512, PFN_END = PFN_P2M + NR_PAGES / 512 };
