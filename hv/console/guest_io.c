@@ -3,6 +3,7 @@
  * The console_io hypercall. The hardware domain writes to the sinks as it is, other
  * domains line by line with a "(d1) " in front, in the guests' log.
  */
+#include <hv/access.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/guest_access.h>
@@ -108,10 +109,11 @@ static long console_io_read(uint32_t count, uint64_t buffer)
 /* ABI: cmd and count are 32 bits wide (xen.h, "do_console_io"). */
 long hc_console_io(uint64_t cmd, uint64_t count, uint64_t buffer, uint64_t a4, uint64_t a5)
 {
-    bool may_write_only = ANY_DOMAIN_MAY_WRITE && (uint32_t)cmd == CONSOLEIO_write;
+    const bool for_all = ANY_DOMAIN_MAY_WRITE && (uint32_t)cmd == CONSOLEIO_write;
+    const int rc = access_check(for_all ? ACCESS_ANY : ACCESS_CONTROL, current->domain, NULL);
 
-    if (!current->domain->is_control && !may_write_only)
-        return ERR(EPERM);
+    if (rc != 0)
+        return rc;
     switch ((uint32_t)cmd) {
     case CONSOLEIO_write: return console_io_write((uint32_t)count, buffer);
     case CONSOLEIO_read: return console_io_read((uint32_t)count, buffer);

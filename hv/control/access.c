@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who may do what to whom: one table for the whole control plane. An operation's class stands in
- * its row of the tables in abi/. Pure.
+ * Who may do what to whom: one table for all hypercalls. An operation's class stands in its row of
+ * the tables in abi/, or, where a hypercall has no such column, in its handler.
  */
-#include <hv/control.h>
+#include <hv/access.h>
 #include <hv/errno.h>
+#include <hv/percpu.h>
+#include <xen/domctl.h>
 
 /* What the caller is to the domain it acts on, or on its own. */
 enum relation {
@@ -30,7 +32,27 @@ static unsigned int relations(const struct domain *who, const struct domain *who
            (who->is_hardware ? IS_HARDWARE : 0) | (who->create_flags & XEN_DOMCTL_CDF_xs_domain ? IS_STORE : 0);
 }
 
+bool access_allows(enum access_class what, const struct domain *who, const struct domain *whom)
+{
+    return (sufficient[what] & relations(who, whom)) != 0;
+}
+
 int access_check(enum access_class what, const struct domain *who, const struct domain *whom)
 {
-    return sufficient[what] & relations(who, whom) ? 0 : ERR(EPERM);
+    return access_allows(what, who, whom) ? 0 : ERR(EPERM);
+}
+
+int access_get_domain(enum access_class what, domid_t id, struct domain **out)
+{
+    struct domain *d = domain_get_by_id(id);
+    int rc;
+
+    if (d == NULL)
+        return ERR(ESRCH);
+    rc = access_check(what, current->domain, d);
+    if (rc != 0)
+        domain_put(d);
+    else
+        *out = d;
+    return rc;
 }

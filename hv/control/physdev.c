@@ -8,6 +8,7 @@
  */
 #include <arch/irq.h>
 #include <arch/pci.h>
+#include <hv/access.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/guest_access.h>
@@ -218,32 +219,26 @@ static int map_one(struct domain *d, struct physdev_map_pirq *a)
 
 static int op_map_pirq(struct physdev_map_pirq *a)
 {
-    struct domain *d = domain_get_by_id(a->domid);
-    int ret;
+    struct domain *d;
+    int ret = access_get_domain(ACCESS_CONTROL, a->domid, &d);
 
-    if (!d)
-        return ERR(ESRCH);
-    if (!current->domain->is_control)
-        ret = ERR(EPERM);
-    else {
-        spin_lock(&pci_lock);
-        ret = d->arch.pirqs ? map_one(d, a) : ERR(EINVAL);
-        spin_unlock(&pci_lock);
-    }
+    if (ret)
+        return ret;
+    spin_lock(&pci_lock);
+    ret = d->arch.pirqs ? map_one(d, a) : ERR(EINVAL);
+    spin_unlock(&pci_lock);
     domain_put(d);
     return ret;
 }
 
 static int op_unmap_pirq(struct physdev_unmap_pirq *a)
 {
-    struct domain *d = domain_get_by_id(a->domid);
-    int ret;
+    struct domain *d;
+    int ret = access_get_domain(ACCESS_CONTROL, a->domid, &d);
 
-    if (!d)
-        return ERR(ESRCH);
-    if (!current->domain->is_control)
-        ret = ERR(EPERM);
-    else if (a->pirq < 0 || (unsigned int)a->pirq >= pirq_limit(d))
+    if (ret)
+        return ret;
+    if (a->pirq < 0 || (unsigned int)a->pirq >= pirq_limit(d))
         ret = ERR(EINVAL);
     else {
         spin_lock(&pci_lock);
@@ -350,7 +345,6 @@ static int op_dbgp_op(struct physdev_dbgp_op *a)
 
 /* ---- dispatch ---- */
 
-enum who { WHO_ANY, WHO_CONTROL, WHO_HARDWARE, WHO_OWN };
 enum direction { DIRECTION_IN, DIRECTION_INOUT, DIRECTION_ALWAYS };
 
 union argument {
@@ -372,10 +366,10 @@ static int call(unsigned int cmd, union argument *a)
 
 static const struct row {
     unsigned int cmd, bytes;
-    enum who who;
+    enum access_class who;
     enum direction direction;
 } rows[] = {
-#define PHYSDEV_OP(nr, name, type, who, direction) { nr, sizeof(type), WHO_##who, DIRECTION_##direction },
+#define PHYSDEV_OP(nr, name, type, who, direction) { nr, sizeof(type), ACCESS_##who, DIRECTION_##direction },
 #include "../../abi/physdev.def"
 #undef PHYSDEV_OP
 };
@@ -388,27 +382,20 @@ static const struct row *find_row(uint64_t cmd)
     return NULL;
 }
 
-static bool is_allowed(enum who who)
-{
-    switch (who) {
-    case WHO_CONTROL: return current->domain->is_control;
-    case WHO_HARDWARE: return current->domain->is_hardware;
-    default: return true;
-    }
-}
-
 static long do_physdev_op(uint64_t cmd, uint64_t arg)
 {
     const struct row *row = find_row(cmd);
     union argument a;
+    int ret;
 
     if (!row)
         return ERR(ENOSYS);
     if (guest_read(&a, arg, row->bytes))
         return ERR(EFAULT);
-    if (!is_allowed(row->who))
-        return ERR(EPERM);
-    int ret = call(row->cmd, &a);
+    ret = access_check(row->who, current->domain, NULL);
+    if (ret)
+        return ret;
+    ret = call(row->cmd, &a);
     const bool back = row->direction == DIRECTION_ALWAYS || (ret == 0 && row->direction == DIRECTION_INOUT);
 
     if (back && guest_write(arg, &a, row->bytes))

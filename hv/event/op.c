@@ -5,6 +5,7 @@
  */
 #include "bind.h"
 
+#include <hv/access.h>
 #include <hv/errno.h>
 #include <hv/guest_access.h>
 
@@ -14,21 +15,6 @@ union event_args {
 #undef EVENT_OP
 };
 
-/* The domain that a guest named, referenced: itself, or any if it is a control domain. -ESRCH, -EPERM. */
-static int target_get(domid_t id, struct domain **out)
-{
-    struct domain *d = domain_get_by_id(id);
-
-    if (d == NULL)
-        return ERR(ESRCH);
-    if (d != current->domain && !current->domain->is_control) {
-        domain_put(d);
-        return ERR(EPERM);
-    }
-    *out = d;
-    return 0;
-}
-
 static domid_t or_self(domid_t id)
 {
     return id == DOMID_SELF ? current->domain->id : id;
@@ -37,7 +23,7 @@ static domid_t or_self(domid_t id)
 static int op_alloc_unbound(union event_args *a)
 {
     struct domain *d;
-    int rc = target_get(a->alloc_unbound.dom, &d);
+    int rc = access_get_domain(ACCESS_SELF, a->alloc_unbound.dom, &d);
 
     if (rc != 0)
         return rc;
@@ -90,7 +76,7 @@ static int op_status(union event_args *a)
 
     if (d == NULL)
         return ERR(ESRCH);
-    if (d == current->domain || current->domain->is_control)
+    if (access_allows(ACCESS_SELF, current->domain, d))
         rc = event_status(d, a->status.port, &a->status);
     else /* ABI: what is wrong with the port is said first */
         rc = event_port_find(d, a->status.port) == NULL ? ERR(EINVAL) : ERR(EPERM);
@@ -112,7 +98,7 @@ static int op_unmask(union event_args *a)
 static int reset(domid_t id, bool resume)
 {
     struct domain *d;
-    int rc = target_get(id, &d);
+    int rc = access_get_domain(ACCESS_SELF, id, &d);
 
     if (rc != 0)
         return rc;

@@ -2,19 +2,20 @@
 /* Sub-operations about a table as a whole: frames, sizes, version. Lock: the table's. */
 #include "table.h"
 
+#include <hv/access.h>
 #include <hv/errno.h>
 #include <hv/guest_access.h>
 #include <hv/lib.h>
 #include <hv/log.h>
 
-/* The domain that a guest named, referenced: itself, or any if it is a control domain. */
+/* The domain that a guest named, referenced, if it may manage its table. */
 static int target_get(domid_t id, struct domain **out)
 {
     struct domain *d = grant_domain_get(id == DOMID_SELF ? current->domain->id : id);
 
     if (d == NULL)
         return GNTST_bad_domain;
-    if (d != current->domain && !current->domain->is_control) {
+    if (!access_allows(ACCESS_SELF, current->domain, d)) {
         domain_put(d);
         return GNTST_permission_denied;
     }

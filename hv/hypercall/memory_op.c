@@ -5,12 +5,19 @@
  * hypervisor-owned frames to a tool in memory_op_resource.c, memory maps in arch/x86/pv/e820.c.
  */
 #include "memory_op.h"
+#include <hv/access.h>
 #include <hv/errno.h>
 #include <hv/guest_access.h>
 #include <hv/percpu.h>
 
 static memop_fn *const handler[MEMOP_CMD_MASK + 1] = {
 #define MEMOP(number, name, who) [number] = memop_##name,
+#include "../../abi/memory.def"
+#undef MEMOP
+};
+
+static const uint8_t access_of[MEMOP_CMD_MASK + 1] = {
+#define MEMOP(number, name, who) [number] = ACCESS_##who,
 #include "../../abi/memory.def"
 #undef MEMOP
 };
@@ -28,23 +35,14 @@ long memop_continue(unsigned int op, uint64_t done, uint64_t arg)
     return hypercall_continue(__HYPERVISOR_memory_op, op | (done << MEMOP_EXTENT_SHIFT), arg, 0, 0, 0);
 }
 
-bool memop_may_manage(const struct domain *d)
+int memop_domain(unsigned int op, domid_t id, struct domain **out)
 {
-    return d == current->domain || current->domain->is_control;
+    return access_get_domain(access_of[op], id, out);
 }
 
-int memop_domain(domid_t id, struct domain **out)
+int memop_check(unsigned int op)
 {
-    struct domain *d = domain_get_by_id(id);
-
-    if (d == NULL)
-        return ERR(ESRCH);
-    if (!memop_may_manage(d)) {
-        domain_put(d);
-        return ERR(EPERM);
-    }
-    *out = d;
-    return 0;
+    return access_check(access_of[op], current->domain, NULL);
 }
 
 /* ABI: 2 MiB for any guest, 16 MiB for the owner of devices, 1 GiB for the builder of domains. */
@@ -80,7 +78,7 @@ long memop_domain_number(unsigned int op, uint64_t start, uint64_t arg)
         return ERR(EINVAL);
     if (guest_read(&id, arg, sizeof(id)) != 0)
         return ERR(EFAULT);
-    rc = memop_domain(id, &d);
+    rc = memop_domain(op, id, &d);
     if (rc != 0)
         return rc;
     if (op == XENMEM_current_reservation)
@@ -106,20 +104,20 @@ long memop_claim_pages(unsigned int op, uint64_t start, uint64_t arg)
         return ERR(EFAULT);
     if (!handle_is_null(r.extent_start) || r.extent_order != 0 || r.mem_flags != 0 || r.domid == DOMID_SELF)
         return ERR(EINVAL);
-    d = domain_get_by_id(r.domid);
-    if (d == NULL)
-        return ERR(EINVAL);
-    rc = current->domain->is_control ? domain_claim_pages(d, r.nr_extents) : ERR(EPERM);
+    rc = memop_domain(op, r.domid, &d);
+    if (rc != 0)
+        return rc == -XEN_ESRCH ? ERR(EINVAL) : rc;
+    rc = domain_claim_pages(d, r.nr_extents);
     domain_put(d);
     return rc;
 }
 
 /* ---- what only guests with a translated memory have: the checks come first, as in stock Xen ---- */
 
-static long translated_only(domid_t id)
+static long translated_only(unsigned int op, domid_t id)
 {
     struct domain *d;
-    const int rc = memop_domain(id, &d);
+    const int rc = memop_domain(op, id, &d);
 
     if (rc != 0)
         return rc;
@@ -135,7 +133,7 @@ long memop_add_to_physmap(unsigned int op, uint64_t start, uint64_t arg)
         return ERR(EDOM);
     if (guest_read(&x, arg, sizeof(x)) != 0)
         return ERR(EFAULT);
-    return x.space == XENMAPSPACE_gmfn_foreign ? ERR(ENOSYS) : translated_only(x.domid);
+    return x.space == XENMAPSPACE_gmfn_foreign ? ERR(ENOSYS) : translated_only(op, x.domid);
 }
 
 long memop_add_to_physmap_batch(unsigned int op, uint64_t start, uint64_t arg)
@@ -146,7 +144,7 @@ long memop_add_to_physmap_batch(unsigned int op, uint64_t start, uint64_t arg)
         return ERR(EDOM);
     if (guest_read(&x, arg, sizeof(x)) != 0)
         return ERR(EFAULT);
-    return x.space == XENMAPSPACE_gmfn_range ? ERR(EOPNOTSUPP) : translated_only(x.domid);
+    return x.space == XENMAPSPACE_gmfn_range ? ERR(EOPNOTSUPP) : translated_only(op, x.domid);
 }
 
 long memop_remove_from_physmap(unsigned int op, uint64_t start, uint64_t arg)
@@ -157,7 +155,7 @@ long memop_remove_from_physmap(unsigned int op, uint64_t start, uint64_t arg)
         return ERR(EINVAL);
     if (guest_read(&x, arg, sizeof(x)) != 0)
         return ERR(EFAULT);
-    return translated_only(x.domid);
+    return translated_only(op, x.domid);
 }
 
 long memop_access_op(unsigned int op, uint64_t start, uint64_t arg)
@@ -168,9 +166,9 @@ long memop_access_op(unsigned int op, uint64_t start, uint64_t arg)
 
     if (guest_read(&x, arg, sizeof(x)) != 0)
         return ERR(EFAULT);
-    d = domain_get_by_id(x.domid);
-    if (d == NULL)
-        return ERR(ESRCH);
+    rc = memop_domain(op, x.domid, &d);
+    if (rc != 0)
+        return rc;
     rc = d == current->domain ? ERR(EPERM) : ERR(EINVAL);
     domain_put(d);
     return rc;
@@ -190,7 +188,7 @@ long memop_get_vnumainfo(unsigned int op, uint64_t start, uint64_t arg)
         return ERR(EFAULT);
     if (x.pad != 0)
         return ERR(EINVAL);
-    rc = memop_domain(x.domid, &d);
+    rc = memop_domain(op, x.domid, &d);
     if (rc != 0)
         return rc;
     domain_put(d);
@@ -228,14 +226,15 @@ long memop_pod_target(unsigned int op, uint64_t start, uint64_t arg)
 {
     struct xen_pod_target x;
     struct domain *d;
+    int rc;
 
     if (start)
         return ERR(ENOSYS);
     if (guest_read(&x, arg, sizeof(x)) != 0)
         return ERR(EFAULT);
-    d = domain_get_by_id(x.domid);
-    if (d == NULL)
-        return ERR(ESRCH);
+    rc = memop_domain(op, x.domid, &d);
+    if (rc != 0)
+        return rc;
     domain_put(d);
-    return current->domain->is_control ? ERR(EINVAL) : ERR(EPERM);
+    return ERR(EINVAL);
 }

@@ -20,10 +20,10 @@ typedef long memop_fn(unsigned int op, uint64_t start, uint64_t arg);
 
 /* Asks to be called again with `done` extents behind it. */
 long memop_continue(unsigned int op, uint64_t done, uint64_t arg);
-/* May current act on d's memory? Its own, or it is the control domain. */
-bool memop_may_manage(const struct domain *d);
-/* A reference to a domain whose memory current may act on. -ESRCH, -EPERM. */
-int memop_domain(domid_t id, struct domain **out) must_check;
+/* A reference to a domain, if current may do `op` to it. -ESRCH, -EPERM. */
+int memop_domain(unsigned int op, domid_t id, struct domain **out) must_check;
+/* May current do `op`, which is about the machine? 0, or -EPERM. */
+int memop_check(unsigned int op) must_check;
 /* Largest block that current may ask for. */
 unsigned int memop_max_order(void);
 

@@ -222,7 +222,7 @@ static int exchange_run(struct exchange *x)
 
 static int exchange_for_domain(domid_t id, struct exchange *x)
 {
-    int rc = memop_domain(id, &x->d);
+    int rc = memop_domain(XENMEM_exchange, id, &x->d);
 
     if (rc != 0)
         return rc;

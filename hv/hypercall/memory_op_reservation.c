@@ -163,16 +163,13 @@ long memop_reservation(unsigned int op, uint64_t start, uint64_t arg)
     uint64_t done = start;
     bool preempted = false;
     struct domain *d;
+    int rc;
 
     if (guest_read(&r, arg, sizeof(r)) != 0 || r.nr_extents > MEMOP_MAX_EXTENTS || start >= r.nr_extents)
         return (long)start;
-    d = domain_get_by_id(r.domid);
-    if (d == NULL)
-        return (long)start;
-    if (!memop_may_manage(d)) {
-        domain_put(d);
-        return ERR(EPERM);
-    }
+    rc = memop_domain(op, r.domid, &d);
+    if (rc != 0)
+        return rc == -XEN_ESRCH ? (long)start : rc;
     if (extents_init(&x, op, &r, start)) {
         x.d = d;
         done = run(&x, worker_for(op), start, &preempted);

@@ -88,16 +88,16 @@ static int resource_acquire(struct domain *d, struct xen_mem_acquire_resource *x
 /* Another domain than the caller, which the caller controls. */
 static int resource_domain(domid_t id, struct domain **out)
 {
-    struct domain *d = id == DOMID_SELF ? NULL : domain_get_by_id(id); /* ABI: by its number only */
+    int rc;
 
-    if (d == NULL)
+    if (id == DOMID_SELF) /* ABI: by its number only */
         return ERR(ESRCH);
-    if (d == current->domain || !current->domain->is_control) {
-        domain_put(d);
-        return ERR(EPERM);
+    rc = memop_domain(XENMEM_acquire_resource, id, out);
+    if (rc == 0 && *out == current->domain) {
+        domain_put(*out);
+        rc = ERR(EPERM);
     }
-    *out = d;
-    return 0;
+    return rc;
 }
 
 long memop_acquire_resource(unsigned int op, uint64_t start, uint64_t arg)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* sched_op (public header xen/sched.h) and its predecessor. Each operation checks, then acts on current. */
+#include <hv/access.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/guest_access.h>
@@ -93,19 +94,16 @@ static long op_remote_shutdown(uint64_t arg)
 {
     struct sched_remote_shutdown op;
     struct domain *d;
-    long rc = 0;
+    int rc;
 
     if (guest_read(&op, arg, sizeof(op)) != 0)
         return ERR(EFAULT);
-    d = domain_get_by_id(op.domain_id);
-    if (d == NULL)
-        return ERR(ESRCH);
-    if (current->domain->is_control)
-        domain_shutdown(d, reason_of(op.reason));
-    else
-        rc = ERR(EPERM);
+    rc = access_get_domain(ACCESS_CONTROL, op.domain_id, &d);
+    if (rc != 0)
+        return rc;
+    domain_shutdown(d, reason_of(op.reason));
     domain_put(d);
-    return rc;
+    return 0;
 }
 
 static long op_watchdog(uint64_t arg)

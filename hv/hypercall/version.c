@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* __HYPERVISOR_xen_version (xen/version.h): what this hypervisor is. */
+#include <hv/access.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/guest_access.h>
@@ -32,7 +33,7 @@ static long write_text(uint64_t to, const char *text, size_t size)
 /* Details about the build are for the control domain: to others they only help an attack. */
 static const char *if_control(const char *text)
 {
-    return current->domain->is_control ? text : "<denied>";
+    return access_allows(ACCESS_CONTROL, current->domain, NULL) ? text : "<denied>";
 }
 
 static long compile_info(uint64_t to)
@@ -78,7 +79,7 @@ static long build_id(uint64_t at)
     xen_build_id_t request;
     const uint32_t bytes = build_id_note->desc_bytes;
 
-    if (!current->domain->is_control)
+    if (!access_allows(ACCESS_CONTROL, current->domain, NULL))
         return ERR(EPERM);
     if (at == 0)
         return bytes;

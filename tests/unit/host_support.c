@@ -25,6 +25,8 @@ weak cpumask_t cpu_online_mask = { { 1 } };
 weak unsigned int nr_cpu_ids = 4;
 weak struct cpu_features cpu_features;
 weak struct domain *hardware_domain, *domain_xen, *domain_io;
+weak struct domain *domain_get_by_id(domid_t id) { return NULL; }
+weak void domain_put(struct domain *d) { }
 weak unsigned int host_softirqs_raised;
 
 weak uint32_t host_test_in(uint16_t port, unsigned int bytes) { return ~0u; }

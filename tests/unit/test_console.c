@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Log lines with their levels, prefixes and rate limit; the ring; sinks; input; debug keys; console_io. */
-// sources: hv/console/log.c hv/console/ring.c hv/console/sink.c hv/console/timestamp.c hv/console/input.c
+// sources: hv/control/access.c hv/console/log.c hv/console/ring.c hv/console/sink.c hv/console/timestamp.c hv/console/input.c
 // sources: hv/console/keys.c hv/console/guest_io.c hv/core/param.c hv/core/softirq.c hv/lib/parse.c
 #include "host_support.h"
 #include <arch/platform.h>

@@ -3,7 +3,7 @@
  * The FIFO format against a model guest: set-up, order and priorities, no lost events under random
  * operations and with a guest consuming in another thread, and guests that scribble over everything.
  */
-// sources: hv/event/port.c hv/event/send.c hv/event/bind.c hv/event/close.c hv/event/global_virq.c hv/event/format_2level.c hv/event/format_fifo.c hv/event/fifo_setup.c hv/event/op.c hv/event/dump.c hv/lib/bitmap.c hv/mm/frame.c
+// sources: hv/control/access.c hv/event/port.c hv/event/send.c hv/event/bind.c hv/event/close.c hv/event/global_virq.c hv/event/format_2level.c hv/event/format_fifo.c hv/event/fifo_setup.c hv/event/op.c hv/event/dump.c hv/lib/bitmap.c hv/mm/frame.c
 // cflags: -pthread
 #include "domains_host.h"
 

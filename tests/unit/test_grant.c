@@ -3,7 +3,7 @@
  * Grant tables through the hypercall: both versions, mappings, copies, transfers, limits, life;
  * and granters that rewrite entries while they are used. Domain 1 grants, domain 2 uses.
  */
-// sources: hv/grant/table.c hv/grant/pin.c hv/grant/maptrack.c hv/grant/array.c hv/grant/map.c hv/grant/copy.c hv/grant/transfer.c hv/grant/setup.c hv/grant/entry_ops.c hv/grant/op.c hv/grant/dump.c hv/grant/format_v1.c hv/grant/format_v2.c hv/mm/frame.c
+// sources: hv/control/access.c hv/grant/table.c hv/grant/pin.c hv/grant/maptrack.c hv/grant/array.c hv/grant/map.c hv/grant/copy.c hv/grant/transfer.c hv/grant/setup.c hv/grant/entry_ops.c hv/grant/op.c hv/grant/dump.c hv/grant/format_v1.c hv/grant/format_v2.c hv/mm/frame.c
 // cflags: -pthread
 #include "domains_host.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* memory_op on real page accounting: lists, continuations, exchange with each of its failures, memory maps. */
-// sources: hv/hypercall/memory_op.c hv/hypercall/memory_op_reservation.c hv/hypercall/memory_op_exchange.c hv/hypercall/memory_op_resource.c arch/x86/pv/e820.c hv/mm/domain_memory.c hv/mm/buddy.c hv/mm/heap.c hv/mm/frame.c hv/mm/m2p.c hv/lib/bitmap.c hv/lib/rangeset.c
+// sources: hv/control/access.c hv/hypercall/memory_op.c hv/hypercall/memory_op_reservation.c hv/hypercall/memory_op_exchange.c hv/hypercall/memory_op_resource.c arch/x86/pv/e820.c hv/mm/domain_memory.c hv/mm/buddy.c hv/mm/heap.c hv/mm/frame.c hv/mm/m2p.c hv/lib/bitmap.c hv/lib/rangeset.c
 #include "host_support.h"
 #include <arch/cpu.h>
 #include <arch/paging.h>

@@ -101,8 +101,9 @@ long memop_machine_memory_map(unsigned int op, uint64_t start, uint64_t arg)
 
     if (start)
         return ERR(ENOSYS);
-    if (!current->domain->is_control)
-        return ERR(EPERM);
+    rc = memop_check(op);
+    if (rc != 0)
+        return rc;
     if (guest_read(&m, arg, sizeof(m)) != 0)
         return ERR(EFAULT);
     rc = machine_map_to_guest(&m);
@@ -151,7 +152,7 @@ long memop_set_memory_map(unsigned int op, uint64_t start, uint64_t arg)
         return ERR(EFAULT);
     if (x.map.nr_entries > E820_MAX_ENTRIES)
         return ERR(EINVAL);
-    rc = memop_domain(x.domid, &d);
+    rc = memop_domain(op, x.domid, &d);
     if (rc != 0)
         return rc;
     rc = map_from_guest(d, &x.map);

@@ -1,30 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The control plane: who may do what to whom (access.c), and the sub-operations of domctl, sysctl and
- * platform_op. Each is a row of a table in abi/ and a function of its own, here or in arch/<arch>/control.
+ * The control plane: the sub-operations of domctl, sysctl and platform_op. Each is a row of a table in abi/ and a function of its own, here or in arch/<arch>/control.
  */
 #ifndef HV_CONTROL_H
 #define HV_CONTROL_H
 
-#include <hv/domain.h>
+#include <hv/access.h>
 #include <xen/domctl.h>
 #include <xen/sysctl.h>
 #include <xen/platform.h>
-
-/* ---- access ---- */
-
-/* What an operation asks of its caller; the tables in abi/ name these without the prefix. */
-enum access_class {
-    ACCESS_ANY,      /* nothing */
-    ACCESS_SELF,     /* to do it to itself, or to be the control domain */
-    ACCESS_STORE,    /* to run xenstored, or to be the control domain */
-    ACCESS_CONTROL,  /* to be the control domain */
-    ACCESS_HARDWARE, /* to own the machine's devices */
-    NR_ACCESS_CLASSES
-};
-
-/* 0, or -EPERM. whom: the domain acted on, NULL if the operation is about the machine. */
-int access_check(enum access_class what, const struct domain *who, const struct domain *whom) must_check;
 
 /* ---- sub-operations ----
  *
