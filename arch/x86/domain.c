@@ -129,8 +129,7 @@ int arch_vcpu_create(struct vcpu *v)
         a->trap_table = NULL;
         return rc;
     }
-    arch_vcpu_reset(v);
-    return 0;
+    return arch_vcpu_reset(v);
 }
 
 void arch_vcpu_fini(struct vcpu *v)

@@ -7,7 +7,10 @@
 
 /* ---- contexts ---- */
 
-/* Order: paused first, so that no vCPU of d waits for control_lock while its stop is waited for. */
+/*
+ * ABI: no context at all (NULL) takes the vCPU back to its beginning.
+ * Order: paused first, so that no vCPU of d waits for control_lock while its stop is waited for.
+ */
 static int set_context(struct vcpu *v, const struct vcpu_guest_context *context)
 {
     struct domain *d = v->domain;
@@ -15,13 +18,12 @@ static int set_context(struct vcpu *v, const struct vcpu_guest_context *context)
 
     domain_pause(d);
     spin_lock(&d->control_lock);
-    rc = arch_vcpu_set_context(v, context);
+    rc = context ? arch_vcpu_set_context(v, context) : vcpu_reset(v);
     spin_unlock(&d->control_lock);
     domain_unpause(d);
     return rc;
 }
 
-/* ABI: no context at all takes the vCPU back to its beginning. */
 long domctl_setvcpucontext(struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_vcpucontext *a = &op->u.vcpucontext;
@@ -32,10 +34,8 @@ long domctl_setvcpucontext(struct domain *d, struct xen_domctl *op)
     /* A dying domain takes no references to its own pages any more: they would hold it for ever. */
     if (d == current->domain || v == NULL || d->dying != DOMAIN_ALIVE)
         return ERR(EINVAL);
-    if (handle_is_null(a->ctxt)) {
-        vcpu_reset(v);
-        return 0;
-    }
+    if (handle_is_null(a->ctxt))
+        return set_context(v, NULL);
     context = heap_alloc(sizeof(*context), __alignof__(*context));
     if (context == NULL)
         return ERR(ENOMEM);

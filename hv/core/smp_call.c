@@ -67,6 +67,15 @@ void smp_call(const cpumask_t *cpus, void (*fn)(void *arg), void *arg, bool wait
         wait_until_done(&this_cpu(outgoing));
 }
 
+static void nothing(void *arg)
+{
+}
+
+void smp_wait_for_irqs_off(void)
+{
+    smp_call(&cpu_online_mask, nothing, NULL, true);
+}
+
 void smp_call_interrupt(void)
 {
     cpumask_t *from = &this_cpu(callers);

@@ -7,6 +7,7 @@
 
 #include <hv/errno.h>
 #include <hv/lib.h>
+#include <hv/smp.h>
 
 /* ABI: vCPUs from XEN_LEGACY_MAX_VCPUS on have no place in shared_info, and may not start before they register one. */
 static struct vcpu_info placeholder = { .evtchn_upcall_mask = 1 };
@@ -29,14 +30,32 @@ void vcpu_info_init(struct vcpu *v)
         v->vcpu_info->evtchn_upcall_mask = 1;
 }
 
-void vcpu_info_drop(struct vcpu *v)
+/* The page that v had registered, if any, is the caller's to drop. */
+static struct frame *leave_info(struct vcpu *v, struct vcpu_info *to)
 {
     struct frame *f = v->vcpu_info_frame;
 
+    v->vcpu_info_frame = NULL;
+    write_once(v->vcpu_info, to);
+    return f;
+}
+
+void vcpu_info_drop(struct vcpu *v)
+{
+    struct frame *f = leave_info(v, &placeholder);
+
+    if (f != NULL)
+        frame_put_and_drop(f);
+}
+
+/* Order: senders in other domains use vcpu_info with interrupts off; when they are done, its page may go. */
+static void reset_info(struct vcpu *v)
+{
+    struct frame *f = leave_info(v, default_info(v));
+
     if (f == NULL)
         return;
-    v->vcpu_info_frame = NULL;
-    write_once(v->vcpu_info, &placeholder);
+    smp_wait_for_irqs_off();
     frame_put_and_drop(f);
 }
 
@@ -105,21 +124,23 @@ void vcpu_down(struct vcpu *v)
         vcpu_sleep_nosync(v);
 }
 
-void vcpu_reset(struct vcpu *v)
+int vcpu_reset(struct vcpu *v)
 {
     const cpumask_t all = cpumask_all();
+    int rc;
 
-    vcpu_pause(v);
-    __atomic_fetch_or(&v->pause_flags, VPF_DOWN, __ATOMIC_SEQ_CST);
-    arch_vcpu_reset(v);
-    vcpu_info_drop(v);
-    v->vcpu_info = default_info(v);
-    v->runstate_va = v->time_va = 0;
+    /* First of all, so that nobody starts it in a pause for others. */
     v->is_initialised = false;
+    __atomic_fetch_or(&v->pause_flags, VPF_DOWN, __ATOMIC_SEQ_CST);
+    rc = arch_vcpu_reset(v);
+    if (rc != 0)
+        return rc;
+    reset_info(v);
+    v->runstate_va = v->time_va = 0;
     v->nmi_pending = v->mce_pending = false;
     vcpu_set_periodic(v, 0);
     timer_stop(&v->singleshot_timer);
     vcpu_set_soft_affinity(v, &all);
     vcpu_unblock(v);
-    vcpu_unpause(v);
+    return 0;
 }

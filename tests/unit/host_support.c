@@ -37,6 +37,7 @@ weak void softirq_raise_on(unsigned int cpu, enum softirq nr) { host_softirqs_ra
 weak void softirq_register(enum softirq nr, softirq_fn *fn) { }
 weak void smp_kick(unsigned int cpu) { }
 weak void smp_call(const cpumask_t *cpus, void (*fn)(void *arg), void *arg, bool wait) { fn(arg); }
+weak void smp_wait_for_irqs_off(void) { }
 
 /* ---- log and panic ---- */
 weak char host_last_log[512];

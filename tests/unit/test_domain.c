@@ -93,7 +93,7 @@ int arch_vcpu_create(struct vcpu *v)
     return v->arch.fpu ? 0 : -XEN_ENOMEM;
 }
 void arch_vcpu_fini(struct vcpu *v) { nr_arch_vcpus--; heap_free(v->arch.fpu); }
-void arch_vcpu_reset(struct vcpu *v) { }
+int arch_vcpu_reset(struct vcpu *v) { return 0; }
 void arch_vcpu_dump(struct vcpu *v) { }
 int sched_vcpu_init(struct vcpu *v) { return 0; }
 void sched_vcpu_fini(struct vcpu *v) { }
@@ -457,7 +457,7 @@ static void test_vcpu_info(void **state)
     assert_int_equal(vcpu_register_info(high, gfn, 4096 - sizeof(struct vcpu_info)), 0);
     assert_false(vcpu_info_is_placeholder(high));
     assert_int_equal(guest_frame->refs, 5);
-    vcpu_reset(low);
+    assert_int_equal(vcpu_reset(low), 0);
     assert_ptr_equal(low->vcpu_info, &d->shared_info->vcpu_info[1]);
     assert_int_equal(guest_frame->refs, 3);
     assert_int_equal(domain_kill(d), 0);

@@ -483,16 +483,6 @@ static void unmap_all(struct domain *d, struct pirq_domain *pd)
     spin_unlock(&pci_lock);
 }
 
-static void nothing(void *arg)
-{
-}
-
-/* Interrupt handlers run with interrupts off: when every CPU has taken a call, those that were running have ended. */
-static void wait_for_handlers(void)
-{
-    smp_call(&cpu_online_mask, nothing, NULL, true);
-}
-
 void pirq_domain_release(struct domain *d)
 {
     struct pirq_domain *pd = d->arch.pirqs;
@@ -504,7 +494,7 @@ void pirq_domain_release(struct domain *d)
         frame_put_and_drop(frame_of(va_mfn(page)));
     unmap_all(d, pd);
     if (pd->was_bound)
-        wait_for_handlers();
+        smp_wait_for_irqs_off(); /* handlers that are running */
 }
 
 void pirq_domain_fini(struct domain *d)

@@ -78,17 +78,21 @@ static void reset_registers(struct vcpu *v)
     v->arch.mcg_status = 0;
 }
 
-void arch_vcpu_reset(struct vcpu *v)
+int arch_vcpu_reset(struct vcpu *v)
 {
+    int rc;
+
     pv_drop_gdt(v);
     pv_drop_ldt(v);
-    while (pv_drop_base_pointers(v) == -XEN_ERESTART)
-        ;
+    rc = pv_drop_base_pointers(v);
+    if (rc != 0)
+        return rc;
     reset_registers(v);
     pv_fpu_reset(v);
     v->arch.cr4 = read_cr4() & CR4_GUEST_VISIBLE;
     v->arch.ldt_base = 0;
     v->arch.ldt_entries = 0;
+    return 0;
 }
 
 /* ---- context switch ---- */

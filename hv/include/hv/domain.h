@@ -186,8 +186,8 @@ int vcpu_register_info(struct vcpu *v, gfn_t gfn, unsigned int offset) must_chec
 int vcpu_up(struct vcpu *v) must_check;
 /* Takes it down; the last one to go down powers the domain off. v need not be current. */
 void vcpu_down(struct vcpu *v);
-/* Back to the state after vcpu_create: down, no context. v is not current. */
-void vcpu_reset(struct vcpu *v);
+/* Back to the state after vcpu_create: down, no context. Its domain is paused, and not the caller's. Preemptible: -ERESTART. */
+int vcpu_reset(struct vcpu *v) must_check;
 
 /* Arch contract. */
 int arch_domain_create(struct domain *d, const struct domain_config *config) must_check;
@@ -196,7 +196,8 @@ void arch_domain_fini(struct domain *d);
 int arch_domain_relinquish(struct domain *d) must_check;
 int arch_vcpu_create(struct vcpu *v) must_check;
 void arch_vcpu_fini(struct vcpu *v);
-void arch_vcpu_reset(struct vcpu *v);
+/* Preemptible: -ERESTART. */
+int arch_vcpu_reset(struct vcpu *v) must_check;
 /* From a vcpu_guest_context. Context: v paused. */
 int arch_vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *ctxt) must_check;
 void arch_vcpu_get_context(struct vcpu *v, struct vcpu_guest_context *ctxt);

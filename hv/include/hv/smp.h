@@ -11,6 +11,11 @@
  * Context: interrupts enabled, no lock of rank >= RANK_FLUSH held.
  */
 void smp_call(const cpumask_t *cpus, void (*fn)(void *arg), void *arg, bool wait);
+/*
+ * Returns after every code that ran with interrupts disabled, on any CPU, has ended: interrupt handlers, and
+ * holders of locks taken with them off. Context: as smp_call.
+ */
+void smp_wait_for_irqs_off(void);
 /* Makes the CPUs notice their pending softirqs. Any context. */
 void smp_kick(unsigned int cpu);
 

@@ -199,6 +199,12 @@ static void start(uint64_t entry)
     ctl.u.vcpucontext.vcpu = 0;
     set_xen_guest_handle(ctl.u.vcpucontext.ctxt, &context);
     CHECK_RC(domctl(XEN_DOMCTL_setvcpucontext), 0);
+    /* Back to the beginning: the page tables are let go, the vCPU is down and has no context. */
+    set_xen_guest_handle(ctl.u.vcpucontext.ctxt, (vcpu_guest_context_t *)NULL);
+    CHECK_RC(domctl(XEN_DOMCTL_setvcpucontext), 0);
+    CHECK_RC(domctl(XEN_DOMCTL_getvcpucontext), -XEN_ENODATA);
+    set_xen_guest_handle(ctl.u.vcpucontext.ctxt, &context);
+    CHECK_RC(domctl(XEN_DOMCTL_setvcpucontext), 0);
     CHECK_RC(domctl(XEN_DOMCTL_unpausedomain), 0);
 }
 
