@@ -90,9 +90,9 @@ static void single(void)
     SHOW(HC1(set_timer_op, 1));
     CHECK(wait_ticks(1));
     ticks = 0;
-    SHOW(HC1(set_timer_op, system_time() + 20 * MS));
+    SHOW(HC1(set_timer_op, system_time() + 500 * MS));
     SHOW(HC1(set_timer_op, 0));
-    wait_ms(40);
+    wait_ms(600);
     SHOW(ticks);
     SHOW(HC1(set_timer_op, ~0ull));
     wait_ms(120);
