@@ -88,7 +88,7 @@ int arch_domain_create(struct domain *d, const struct domain_config *config)
     if (config->arch_emulation_flags != 0 || config->arch_misc_flags & ~(uint32_t)XEN_X86_MSR_RELAXED)
         return ERR(EINVAL);
     rangeset_init(&a->ioports_allowed);
-    spin_init(&a->mmu_lock, RANK_PV_MMU);
+    rw_init(&a->mmu_lock, RANK_PV_MMU);
     spin_init(&a->e820_lock, RANK_LEAF);
     a->relinquish_list = FRAME_NO_LINK;
     a->msr_relaxed = (config->arch_misc_flags & XEN_X86_MSR_RELAXED) != 0;

@@ -25,16 +25,21 @@ _Static_assert(RANK_COUNT <= 32, "one bit per rank");
 
 static inline bool irqs_on_now(void) { return irq_is_enabled(); }
 
-static void check_order(const struct spinlock *l, bool irqs_on, bool second)
+static void check_rank(unsigned int rank, bool irqs_on, bool second)
 {
     const struct held_ranks *held = &this_cpu(held_ranks);
     uint32_t relevant = held->irqs_off | (irqs_on ? held->irqs_on : 0);
-    uint32_t allowed = (1u << l->rank) - 1;
+    uint32_t allowed = (1u << rank) - 1;
 
     if (second)
-        allowed |= 1u << l->rank;
+        allowed |= 1u << rank;
     if (unlikely(relevant & ~allowed))
-        panic("lock order: rank %u taken while holding ranks %#x\n", l->rank, relevant);
+        panic("lock order: rank %u taken while holding ranks %#x\n", rank, relevant);
+}
+
+static void check_order(const struct spinlock *l, bool irqs_on, bool second)
+{
+    check_rank(l->rank, irqs_on, second);
     if (unlikely(read_once(l->holder) == this_cpu_id() + 1))
         panic("lock of rank %u taken twice\n", l->rank);
 }
@@ -60,6 +65,18 @@ static void note_released(struct spinlock *l)
     if (!(l->marks & MARK_SECOND))
         *set &= ~(1u << l->rank);
     write_once(l->holder, 0);
+}
+
+/* With interrupts on, as an rwlock is taken. */
+void lock_order_enter(enum lock_rank rank)
+{
+    check_rank(rank, true, false);
+    this_cpu(held_ranks).irqs_on |= 1u << rank;
+}
+
+void lock_order_leave(enum lock_rank rank)
+{
+    this_cpu(held_ranks).irqs_on &= ~(1u << rank);
 }
 
 bool spin_is_held(const struct spinlock *l)

@@ -48,6 +48,14 @@ static noinline void flush_before_retype(const struct frame *f, uint64_t info, c
         tlb_flush_mask(&cpus, TLB_FLUSH_GLOBAL, 0);
 }
 
+void frame_flush_ahead(const struct frame *f, enum frame_type type, const struct domain *owner)
+{
+    const uint64_t info = frame_type_info(f);
+
+    if (frame_type_count(info) == 0 && frame_type_of(info) != type)
+        flush_before_retype(f, info, owner);
+}
+
 /*
  * The type word with one reference more, or 0 if it cannot have one. Order: flushes before
  * the word that permits the new use becomes visible; a use in between that came and went

@@ -16,9 +16,9 @@
 #define weak __attribute__((weak))
 
 /* ---- the simulated CPU and machine ---- */
-weak unsigned int host_test_cpu;
-weak bool host_test_irqs = true;
-weak struct vcpu *host_test_current;
+weak __thread unsigned int host_test_cpu;
+weak __thread bool host_test_irqs = true;
+weak __thread struct vcpu *host_test_current;
 weak struct trap_frame host_test_regs;
 weak uint64_t host_now_ns;
 weak cpumask_t cpu_online_mask = { { 1 } };
@@ -241,4 +241,6 @@ weak void spin_unlock_pair(struct spinlock *a, struct spinlock *b)
     spin_unlock(a);
 }
 
+weak void lock_order_enter(enum lock_rank rank) { host_locks_held++; }
+weak void lock_order_leave(enum lock_rank rank) { host_locks_held--; }
 weak bool spin_is_held(const struct spinlock *l) { return l->next != l->serving; }

@@ -111,6 +111,8 @@ static inline void frame_put_and_drop(struct frame *f) { frame_drop_type(f); fra
  * validates, then frame_type_publish or frame_type_end. -EINVAL: in use as another type, in limbo, or the hypervisor's.
  */
 int frame_type_claim(struct frame *f, enum frame_type type, const struct domain *owner) must_check;
+/* A hint without the lock: the flush that a claim of f, unused now, will want. */
+void frame_flush_ahead(const struct frame *f, enum frame_type type, const struct domain *owner);
 void frame_type_publish(struct frame *f);
 /* The only count, not validated any more, goes. */
 void frame_type_end(struct frame *f);

@@ -64,7 +64,12 @@ void spin_unlock(struct spinlock *l);
 /* Disables interrupts, returns the flags to give back. */
 uint64_t spin_lock_irqsave(struct spinlock *l) must_check;
 void spin_unlock_irqrestore(struct spinlock *l, uint64_t flags);
+/* The order of ranks counts, though no spinlock is taken: a reader of a struct rwlock. */
+void lock_order_enter(enum lock_rank rank);
+void lock_order_leave(enum lock_rank rank);
 #else
+static inline void lock_order_enter(enum lock_rank rank) { }
+static inline void lock_order_leave(enum lock_rank rank) { }
 #include <hv/lock_release.h>
 #endif
 /* Takes two locks of one rank (a == b: once); unlock with spin_unlock_pair. */

@@ -13,7 +13,7 @@
 #ifdef HV_HOST_TEST
 #define DEFINE_PER_CPU(type, name)  __typeof__(type) percpu_##name[4]
 #define DECLARE_PER_CPU(type, name) extern __typeof__(type) percpu_##name[4]
-extern unsigned int host_test_cpu;
+extern __thread unsigned int host_test_cpu;
 #define this_cpu_id()     (host_test_cpu)
 #define this_cpu(name)    (percpu_##name[host_test_cpu])
 #define per_cpu(name, cpu) (percpu_##name[cpu])

@@ -59,13 +59,15 @@ DEFINE_DR(3)
 DEFINE_DR(6)
 DEFINE_DR(7)
 
-static inline void cpu_relax(void) { __asm__ volatile("pause" ::: "memory"); }
 #ifdef HV_HOST_TEST
-extern bool host_test_irqs; /* the interrupt flag of the simulated CPU */
+int sched_yield(void); /* the host's: its threads are more than its CPUs */
+static inline void cpu_relax(void) { (void)sched_yield(); }
+extern __thread bool host_test_irqs; /* the interrupt flag of the simulated CPU */
 static inline void irq_enable(void) { host_test_irqs = true; }
 static inline void irq_disable(void) { host_test_irqs = false; }
 static inline uint64_t irq_flags(void) { return host_test_irqs ? 1u << 9 : 0; }
 #else
+static inline void cpu_relax(void) { __asm__ volatile("pause" ::: "memory"); }
 static inline void irq_enable(void) { __asm__ volatile("sti" ::: "memory"); }
 static inline void irq_disable(void) { __asm__ volatile("cli" ::: "memory"); }
 static inline uint64_t irq_flags(void) { uint64_t f; __asm__ volatile("pushfq; pop %0" : "=r"(f) :: "memory"); return f; }

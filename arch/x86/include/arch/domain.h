@@ -7,6 +7,7 @@
 #include <arch/page.h>
 #include <arch/time_scale.h>
 #include <hv/rangeset.h>
+#include <hv/rwlock.h>
 #include <hv/cpumask.h>
 
 struct cpu_policy;      /* arch/cpu_policy.h */
@@ -21,7 +22,7 @@ struct arch_domain {
     bool msr_relaxed;                   /* XEN_X86_MSR_RELAXED of createdomain */
 
     /* Memory */
-    struct spinlock mmu_lock;           /* RANK_PV_MMU: serialises page-table promotion and updates */
+    struct rwlock mmu_lock;             /* RANK_PV_MMU: to change L1 entries, shared; else exclusive (docs/pv-mmu.md) */
     cpumask_t dirty_cpus;               /* CPUs whose TLB may hold its translations (atomic bits) */
     struct e820_entry *e820;            /* XENMEM_set_memory_map / dom0's view */
     unsigned int nr_e820;

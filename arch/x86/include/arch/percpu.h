@@ -28,7 +28,7 @@ _Static_assert((offsetof(struct cpu_info, guest) + sizeof(struct trap_frame)) % 
 
 #ifdef HV_HOST_TEST
 #include <hv/percpu.h>
-extern struct vcpu *host_test_current;
+extern __thread struct vcpu *host_test_current;
 extern struct trap_frame host_test_regs;
 #define current           host_test_current
 #define guest_regs()      (&host_test_regs)

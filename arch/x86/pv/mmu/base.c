@@ -7,6 +7,7 @@
 #include <arch/pv.h>
 #include <arch/tlb.h>
 #include <hv/errno.h>
+#include <hv/frame_refs.h>
 #include <hv/percpu.h>
 
 /* A vCPU without user tables stays on the kernel's; without any it cannot run: the idle ones. */
@@ -40,17 +41,64 @@ static void show_m2p(const struct domain *d, mfn_t root, bool is_kernels)
         write_once(*slot, 0);
 }
 
-/* Makes *base refer to mfn (MFN_INVALID: to nothing) for a vCPU of c->owner; the lock is held. `loads`: CR3 follows at once. */
-static int replace_base(struct pt_context *c, struct vcpu *v, mfn_t *base, mfn_t mfn, bool loads)
+/* Most tables are pinned: then it is one reference more, and shared the lock keeps them what they are. */
+static bool get_validated(const struct pt_context *c, mfn_t mfn)
 {
-    const mfn_t old = *base;
+    struct frame *f = frame_get_mfn_fast(mfn, c->owner);
+    bool done;
+
+    if (unlikely(f == NULL))
+        return false;
+    mmu_lock_shared(c->owner);
+    done = frame_take_another(f, FRAME_L4, FRAME_VALIDATED);
+    mmu_unlock_shared(c->owner);
+    if (unlikely(!done))
+        frame_put_fast(f);
+    return done;
+}
+
+static int get_base(struct pt_context *c, mfn_t mfn)
+{
     int rc;
 
+    if (likely(get_validated(c, mfn)))
+        return 0;
+    mmu_lock(c->owner);
+    rc = pt_get(c, mfn, FRAME_L4);
+    mmu_unlock(c->owner);
+    return rc;
+}
+
+static void put_base(struct pt_context *c, mfn_t mfn)
+{
+    struct frame *f = frame_of(mfn);
+
+    if (likely(frame_drop_one_of_several(f))) {
+        frame_put_fast(f);
+        return;
+    }
+    mmu_lock(c->owner);
+    pt_put(c, f);
+    mmu_unlock(c->owner);
+}
+
+/*
+ * Makes *base refer to mfn (MFN_INVALID: to nothing). `loads`: CR3 follows at once. What is left of the old
+ * tables stays with `heir`, which has settled before.
+ */
+static int change_base(struct vcpu *v, mfn_t *base, mfn_t mfn, bool loads, struct vcpu *heir)
+{
+    const mfn_t old = *base;
+    struct pt_context c;
+    int rc;
+
+    pt_context_init(&c, v->domain, v->domain);
+    c.may_stop = true;
     if (!mfn_is_invalid(mfn)) {
-        rc = pt_get(c, mfn, FRAME_L4);
+        rc = get_base(&c, mfn);
         if (rc != 0)
             return rc;
-        show_m2p(c->owner, mfn, base == &v->arch.cr3_kernel);
+        show_m2p(v->domain, mfn, base == &v->arch.cr3_kernel);
     }
     *base = mfn;
     pv_mmu_update_cr3(v);
@@ -58,23 +106,9 @@ static int replace_base(struct pt_context *c, struct vcpu *v, mfn_t *base, mfn_t
     if (loads)
         pv_mmu_load(v);
     if (!mfn_is_invalid(old))
-        pt_put(c, frame_of(old));
-    return 0;
-}
-
-/* What is left of the old tables stays with `heir`, which has settled before. */
-static int change_base(struct vcpu *v, mfn_t *base, mfn_t mfn, bool loads, struct vcpu *heir)
-{
-    struct pt_context c;
-    int rc;
-
-    pt_context_init(&c, v->domain, v->domain);
-    c.may_stop = true;
-    mmu_lock(v->domain);
-    rc = replace_base(&c, v, base, mfn, loads);
-    mmu_unlock(v->domain);
+        put_base(&c, old);
     (void)pv_mmu_leave_unfinished(heir, &c);
-    return rc;
+    return 0;
 }
 
 int pv_new_kernel_base(struct vcpu *v, mfn_t mfn)

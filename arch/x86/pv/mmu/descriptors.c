@@ -13,6 +13,7 @@
 #include <arch/pv.h>
 #include <arch/tlb.h>
 #include <hv/errno.h>
+#include <hv/frame_refs.h>
 #include <hv/guest_access.h>
 #include <hv/lib.h>
 #include <hv/percpu.h>
@@ -114,6 +115,9 @@ static int take_segdesc(struct domain *d, struct frame *f)
 {
     int rc;
 
+    /* One more of a checked page needs no lock: with its last reference it loses FRAME_VALIDATED in the same step. */
+    if (likely(frame_take_another(f, FRAME_SEGDESC, FRAME_VALIDATED)))
+        return 0;
     mmu_lock(d);
     rc = frame_type_claim(f, FRAME_SEGDESC, d);
     if (rc > 0) {

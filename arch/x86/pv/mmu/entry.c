@@ -3,7 +3,7 @@
  * L1 entries: what a guest may map, and the references that a mapping holds (docs/pv-mmu.md,
  * P1, P2). A present entry of RAM holds a general reference to its frame, and one as
  * FRAME_WRITABLE if it has RW. Entries of I/O memory hold nothing.
- * Lock: the page tables' owner's mmu_lock, except where an entry is in no table.
+ * Lock: the page tables' owner's mmu_lock, shared at least, except where an entry is in no table.
  */
 #include "mmu.h"
 #include <arch/cpu.h>
@@ -122,23 +122,32 @@ void l1e_release_all(const struct pt_context *c, const pte_t *table, uint16_t *n
         release(c, table[--*nr_held]);
 }
 
-/* Same frame and attributes, but RW goes on or off: only the type reference changes. */
+/*
+ * Same frame and attributes, but RW goes on or off. With RW both references are taken, since another vCPU may
+ * remove the old entry, and what it holds, meanwhile. Without, the general one passes on.
+ */
 static int acquire_rw_change(const struct pt_context *c, pte_t e)
 {
-    struct frame *f;
+    const mfn_t mfn = pte_mfn(e);
 
-    if (unlikely(!mfn_is_valid(pte_mfn(e))))
-        return may_map_io(c, pte_mfn(e));
-    f = frame_of(pte_mfn(e));
-    if (unlikely(!may_map(c, f)))
-        return ERR(EBUSY);
-    return !(e & PTE_RW) || likely(frame_take_writable_fast(f, c->owner) == 0) ? 0 : ERR(EBUSY);
+    if (unlikely(!mfn_is_valid(mfn)))
+        return may_map_io(c, mfn);
+    if (e & PTE_RW)
+        return acquire_ram(c, e, frame_of(mfn));
+    return likely(may_map(c, frame_of(mfn))) ? 0 : ERR(EBUSY);
 }
 
+/* What the new entry has not taken over from the old one. */
 static void release_rw_change(pte_t old)
 {
-    if ((old & PTE_RW) && likely(mfn_is_valid(pte_mfn(old))))
-        frame_drop_type_fast(frame_of(pte_mfn(old)));
+    const mfn_t mfn = pte_mfn(old);
+
+    if (unlikely(!mfn_is_valid(mfn)))
+        return;
+    if (old & PTE_RW)
+        frame_drop_type_fast(frame_of(mfn));
+    else
+        frame_put_fast(frame_of(mfn));
 }
 
 /* ---- changing ---- */
@@ -162,53 +171,27 @@ static int prepare(const struct pt_context *c, pte_t old, pte_t e, enum change k
     return kind == CHANGE_RW ? acquire_rw_change(c, e) : l1e_acquire(c, e);
 }
 
-/* The references of an entry that is in no table any more, or of one that did not get into it. */
-static void finish(const struct pt_context *c, pte_t gone, enum change kind)
+/* What the entry held that is in the table no more. */
+static inline void finish(const struct pt_context *c, pte_t old, enum change kind)
 {
     if (kind == CHANGE_RW)
-        release_rw_change(gone);
+        release_rw_change(old);
     else if (kind == CHANGE_ANY)
-        l1e_release(c, gone);
+        l1e_release(c, old);
+}
+
+/* What prepare() took for an entry that did not get into the table. */
+static void give_back(const struct pt_context *c, pte_t e, enum change kind)
+{
+    if (kind == CHANGE_ANY || (kind == CHANGE_RW && (e & PTE_RW)))
+        l1e_release(c, e);
 }
 
 /*
- * Order: a locked store, so that the entry is gone before the flush clock is read for the stamps
- * of what it referred to (F5). Only A and D can change under us: the CPU sets them.
+ * Order: a locked exchange, so that the entry is gone before the flush clock is read for the stamps
+ * of what it referred to (F5). It fails if the CPU has set A or D, or another vCPU has changed the entry.
  */
-static void store(pte_t *slot, pte_t e, bool keep_ad)
-{
-    pte_t old;
-
-    if (likely(!keep_ad)) {
-        (void)__atomic_exchange_n(slot, e, __ATOMIC_SEQ_CST);
-        return;
-    }
-    old = read_once(*slot);
-    while (!__atomic_compare_exchange_n(slot, &old, e | (old & (PTE_A | PTE_D)), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-        ;
-}
-
-int l1e_change(const struct pt_context *c, pte_t *slot, pte_t e, bool keep_ad)
-{
-    const pte_t old = read_once(*slot);
-    enum change kind = CHANGE_ANY;
-    int rc;
-
-    if (e & PTE_P) {
-        if (unlikely(e & c->l1_forbidden))
-            return ERR(EINVAL);
-        e = l1e_adjust(e);
-        kind = kind_of_change(old, e);
-    }
-    rc = prepare(c, old, e, kind);
-    if (unlikely(rc != 0))
-        return rc;
-    store(slot, e, keep_ad);
-    finish(c, old, kind);
-    return 0;
-}
-
-int l1e_change_if(const struct pt_context *c, pte_t *slot, pte_t *expected, pte_t e)
+static inline int change_if(const struct pt_context *c, pte_t *slot, pte_t *expected, pte_t e)
 {
     const pte_t old = *expected;
     enum change kind = CHANGE_ANY;
@@ -224,11 +207,29 @@ int l1e_change_if(const struct pt_context *c, pte_t *slot, pte_t *expected, pte_
     if (unlikely(rc != 0))
         return rc;
     if (!__atomic_compare_exchange_n(slot, expected, e, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
-        finish(c, e, kind);
+        give_back(c, e, kind);
         return -(int)XEN_EAGAIN;
     }
     finish(c, old, kind);
     return 0;
+}
+
+int l1e_change_if(const struct pt_context *c, pte_t *slot, pte_t *expected, pte_t e)
+{
+    return change_if(c, slot, expected, e);
+}
+
+int l1e_change(const struct pt_context *c, pte_t *slot, pte_t e, bool keep_ad)
+{
+    const uint64_t kept = unlikely(keep_ad) ? PTE_A | PTE_D : 0;
+    pte_t old = read_once(*slot);
+    int rc;
+
+    /* Every round that fails is a change by somebody else. */
+    do
+        rc = change_if(c, slot, &old, e | (old & kept));
+    while (unlikely(rc == -XEN_EAGAIN));
+    return rc;
 }
 
 void l1e_move(const struct pt_context *c, pte_t *to, pte_t *from)

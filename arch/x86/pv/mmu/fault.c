@@ -66,7 +66,7 @@ static int write_part(struct pte_write *w, uint64_t linear, uint64_t value, unsi
             return 0;
         }
         rc = l1e_change_if(&c, slot, &old, (old & ~(mask << shift)) | (value & mask) << shift);
-    } while (rc == -XEN_EAGAIN); /* the CPU has set A or D */
+    } while (rc == -XEN_EAGAIN); /* the CPU has set A or D, or another vCPU was faster */
     return rc;
 }
 
@@ -78,9 +78,9 @@ static enum emul_result write_locked(struct pte_write *w, uint64_t linear, uint6
 
     if (!is_in_table(w, linear, bytes))
         return EMUL_UNHANDLEABLE;
-    mmu_lock(d);
+    mmu_lock_shared(d);
     rc = is_live(w->table) ? write_part(w, linear, value, bytes, expected, done) : -(int)XEN_EAGAIN;
-    mmu_unlock(d);
+    mmu_unlock_shared(d);
     if (rc == -XEN_EAGAIN)
         return EMUL_RETRY; /* no page table any more: let the guest try again */
     return rc == 0 ? EMUL_OK : EMUL_UNHANDLEABLE;

@@ -49,21 +49,20 @@ int arch_grant_map(uint64_t host_addr, mfn_t mfn, unsigned int flags)
     int rc = GNTST_general_error;
 
     pt_context_init(&c, v->domain, NULL);
-    mmu_lock(v->domain);
+    mmu_lock_shared(v->domain);
     slot = find_slot(v, host_addr, flags);
     if (slot && l1e_change(&c, slot, grant_entry(mfn, flags), false) == 0)
         rc = GNTST_okay;
-    mmu_unlock(v->domain);
+    mmu_unlock_shared(v->domain);
     return rc;
 }
 
+/* By the entry at new_addr, which goes. The lock is not shared. */
 static int replace(const struct pt_context *c, struct vcpu *v, pte_t *slot, uint64_t new_addr)
 {
     mfn_t table;
     pte_t *from;
 
-    if (new_addr == 0)
-        return l1e_change(c, slot, 0, false) == 0 ? GNTST_okay : GNTST_general_error;
     from = pt_find_l1(v->arch.cr3_kernel, new_addr, &table);
     if (from == NULL || from == slot)
         return GNTST_general_error;
@@ -77,6 +76,20 @@ static bool is_mapping(pte_t e, mfn_t mfn, unsigned int flags)
     return (e & PTE_P) && mfn_eq(pte_mfn(e), mfn) && !(e & PTE_RW) == !!(flags & GNTMAP_readonly);
 }
 
+/* What is looked at is what goes, though other vCPUs may change the entry too. */
+static int clear(const struct pt_context *c, pte_t *slot, mfn_t mfn, unsigned int flags)
+{
+    pte_t old = read_once(*slot);
+    int rc;
+
+    do {
+        if (!is_mapping(old, mfn, flags))
+            return GNTST_general_error;
+        rc = l1e_change_if(c, slot, &old, 0);
+    } while (rc == -XEN_EAGAIN);
+    return rc == 0 ? GNTST_okay : GNTST_general_error;
+}
+
 int arch_grant_unmap(uint64_t host_addr, mfn_t mfn, uint64_t new_addr, unsigned int flags)
 {
     struct vcpu *v = current;
@@ -84,13 +97,19 @@ int arch_grant_unmap(uint64_t host_addr, mfn_t mfn, uint64_t new_addr, unsigned 
     pte_t *slot;
     int rc = GNTST_general_error;
 
-    if ((flags & GNTMAP_contains_pte) && new_addr != 0)
-        return rc;
     pt_context_init(&c, v->domain, NULL);
-    mmu_lock(v->domain);
-    slot = find_slot(v, host_addr, flags);
-    if (slot && is_mapping(*slot, mfn, flags))
-        rc = replace(&c, v, slot, new_addr);
-    mmu_unlock(v->domain);
+    if (new_addr == 0) {
+        mmu_lock_shared(v->domain);
+        slot = find_slot(v, host_addr, flags);
+        if (slot)
+            rc = clear(&c, slot, mfn, flags);
+        mmu_unlock_shared(v->domain);
+    } else if (!(flags & GNTMAP_contains_pte)) {
+        mmu_lock(v->domain);
+        slot = find_slot(v, host_addr, flags);
+        if (slot && is_mapping(*slot, mfn, flags))
+            rc = replace(&c, v, slot, new_addr);
+        mmu_unlock(v->domain);
+    }
     return rc;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Validated page tables of PV guests: what the files of this folder share. Why it is safe is in
- * docs/pv-mmu.md (invariants P1..P9).
+ * docs/pv-mmu.md (invariants P1..P11).
  */
 #ifndef PV_MMU_H
 #define PV_MMU_H
@@ -17,7 +17,7 @@
 
 /* One piece of work on the page tables of one domain. */
 struct pt_context {
-    struct domain *owner;        /* of the page tables; its mmu_lock is held */
+    struct domain *owner;        /* of the page tables; its mmu_lock is held, shared at least */
     struct domain *pages;        /* who must own what L1 entries map; NULL: anybody (grants) */
     struct domain *caller;       /* whose I/O memory counts if pages is DOMID_IO */
     uint64_t l1_forbidden;       /* entry bits that are refused */
@@ -70,13 +70,13 @@ int l1e_acquire_all(const struct pt_context *c, pte_t *table, uint16_t *nr_done)
 /* Of entries [0, *nr_held), which becomes 0. */
 void l1e_release_all(const struct pt_context *c, const pte_t *table, uint16_t *nr_held);
 /*
- * Replaces *slot of a validated L1 table by e. keep_ad: A and D of the old entry are kept.
- * Errors change nothing: as l1e_acquire, and -EINVAL for forbidden bits.
+ * Replaces *slot of a validated L1 table by e; the lock may be held shared. keep_ad: A and D of the old
+ * entry are kept. Errors change nothing: as l1e_acquire, and -EINVAL for forbidden bits.
  */
 int l1e_change(const struct pt_context *c, pte_t *slot, pte_t e, bool keep_ad) must_check;
 /* As l1e_change, if *slot is still *expected, which the caller has read there: -EAGAIN, with *expected updated, if not. */
 int l1e_change_if(const struct pt_context *c, pte_t *slot, pte_t *expected, pte_t e) must_check;
-/* Moves what *from maps, references and all, to *to, whose entry goes. */
+/* Moves what *from maps, references and all, to *to, whose entry goes. The lock is held, not shared. */
 void l1e_move(const struct pt_context *c, pte_t *to, pte_t *from);
 
 /* ---- table.c: tables of every level ---- */
@@ -97,7 +97,7 @@ void pt_put(struct pt_context *c, struct frame *f);
 int pt_undo(struct pt_context *c, struct frame *f) must_check;
 /* Replaces *slot (entry `index`) of a validated table of level 2..4. */
 int pt_change(struct pt_context *c, enum frame_type level, pte_t *slot, pte_t e, bool keep_ad) must_check;
-/* The L1 slot that maps va under root; NULL if there is none. owner's mmu_lock is held. *table: the L1 table. */
+/* The L1 slot that maps va under root; NULL if there is none. owner's mmu_lock is held, shared at least. *table: the L1 table. */
 pte_t *pt_find_l1(mfn_t root, uint64_t va, mfn_t *table);
 
 /* ---- settle.c: work that one hypercall leaves to the next ---- */
@@ -165,7 +165,7 @@ int mmu_read_vcpu_mask(const struct domain *d, uint64_t bitmap_va, cpumask_t *ou
 static inline bool mmu_guest_va(uint64_t va) { return va < 0x0000800000000000ULL || va >= HV_VIRT_END; }
 
 /* ---- update.c ---- */
-/* Writes one entry of whatever table, or word of whatever writable page, maddr is in. c->owner's mmu_lock is held; f is that frame. */
+/* Writes one entry of whatever table, or word of whatever writable page, maddr is in; f is that frame. Shared: if it is no table of tables. */
 int mmu_write_entry(struct pt_context *c, struct frame *f, uint64_t maddr, uint64_t value, bool keep_ad) must_check;
 
 /* ---- base.c ---- */
@@ -185,7 +185,10 @@ int pv_set_ldt(struct vcpu *v, uint64_t base, unsigned int entries) must_check;
 /* A guest kernel's write to a live L1 table. true: done or to be retried. */
 bool pv_emulate_pte_write(struct vcpu *v, struct trap_frame *regs, uint64_t cr2);
 
-static inline void mmu_lock(struct domain *d) { spin_lock(&d->arch.mmu_lock); }
-static inline void mmu_unlock(struct domain *d) { spin_unlock(&d->arch.mmu_lock); }
+/* Shared: nothing becomes a page table or ceases to be one, tables of tables stay as they are, L1 entries may change. */
+static inline void mmu_lock_shared(struct domain *d) { rw_read_lock(&d->arch.mmu_lock); }
+static inline void mmu_unlock_shared(struct domain *d) { rw_read_unlock(&d->arch.mmu_lock); }
+static inline void mmu_lock(struct domain *d) { rw_write_lock(&d->arch.mmu_lock); }
+static inline void mmu_unlock(struct domain *d) { rw_write_unlock(&d->arch.mmu_lock); }
 
 #endif

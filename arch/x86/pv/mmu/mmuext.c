@@ -56,6 +56,8 @@ static int ext_pin(struct ext_call *e)
         return ERR(EINVAL);
     pt_context_init(&c, e->pages, e->pages);
     c.may_stop = true;
+    /* One flush is good for all that was in use before: better now than while others wait for the lock. */
+    frame_flush_ahead(f, type, e->pages);
     mmu_lock(e->pages);
     rc = pin_locked(&c, f, type);
     mmu_unlock(e->pages);

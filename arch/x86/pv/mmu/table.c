@@ -3,7 +3,7 @@
  * Page tables of every level: one walker over 512 entries for tables of tables, entry.c's for
  * tables of pages. Owns promotion (validation), demotion (release of what a table holds) and limbo, the
  * state of a table whose promotion or demotion stopped in the middle (docs/pv-mmu.md, P3..P6).
- * Lock: c->owner's mmu_lock everywhere.
+ * Lock: c->owner's mmu_lock everywhere, not shared but for pt_find_l1.
  */
 #include "mmu.h"
 #include <hv/errno.h>
@@ -31,16 +31,10 @@ static inline bool is_reserved(const struct pt_level *l, unsigned int i)
 
 /* ---- when to stop ---- */
 
-/* Another CPU waits for the lock: it cannot do anything else meanwhile. */
-static inline bool is_contended(const struct spinlock *l)
-{
-    return (uint16_t)(read_once(l->next) - read_once(l->serving)) > 1;
-}
-
-/* Each call gets at least one table done, so that continuations end. */
+/* Each call gets at least one table done, so that continuations end. A CPU that waits for the lock can do nothing else. */
 static inline bool must_stop(const struct pt_context *c)
 {
-    return c->may_stop && c->progressed && (hypercall_preempt_check() || is_contended(&c->owner->arch.mmu_lock));
+    return c->may_stop && c->progressed && (hypercall_preempt_check() || rw_is_contended(&c->owner->arch.mmu_lock));
 }
 
 /* ---- entries ---- */

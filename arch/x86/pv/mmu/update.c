@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * mmu_update and update_va_mapping: changes of single entries. Operations are copied and worked on
- * in batches under one hold of the tables' owner's mmu_lock; the frame of the last table is kept,
- * since guests update runs of entries. ABI: xen/xen.h.
+ * in batches under one hold of the tables' owner's mmu_lock, shared until one is about a table of tables; the
+ * frame of the last table is kept, since guests update runs of entries. ABI: xen/xen.h.
  */
 #include "mmu.h"
 #include <arch/pv.h>
@@ -51,7 +51,31 @@ int mmu_write_entry(struct pt_context *c, struct frame *f, uint64_t maddr, uint6
 struct batch {
     struct pt_context pt;
     struct frame *table;    /* of the last operation, referenced; NULL none */
+    bool alone;             /* the lock is not held shared any more */
 };
+
+static void batch_lock_alone(struct batch *b)
+{
+    mmu_unlock_shared(b->pt.owner);
+    mmu_lock(b->pt.owner);
+    b->alone = true;
+}
+
+static void batch_unlock(struct batch *b)
+{
+    if (unlikely(b->alone))
+        mmu_unlock(b->pt.owner);
+    else
+        mmu_unlock_shared(b->pt.owner);
+}
+
+/* While the lock is held, shared or not, that does not change. */
+static inline bool is_table_of_tables(const struct frame *f)
+{
+    const uint64_t info = frame_type_info(f);
+
+    return frame_type_count(info) != 0 && frame_type_of(info) - FRAME_L2 <= FRAME_L4 - FRAME_L2;
+}
 
 static struct frame *batch_frame(struct batch *b, mfn_t mfn)
 {
@@ -67,7 +91,11 @@ static int update_entry(struct batch *b, uint64_t maddr, uint64_t value, bool ke
 {
     struct frame *f = batch_frame(b, MFN(maddr >> PAGE_SHIFT));
 
-    return likely(f) ? mmu_write_entry(&b->pt, f, maddr, value, keep_ad) : ERR(EINVAL);
+    if (unlikely(f == NULL))
+        return ERR(EINVAL);
+    if (unlikely(is_table_of_tables(f)) && !b->alone)
+        batch_lock_alone(b);
+    return mmu_write_entry(&b->pt, f, maddr, value, keep_ad);
 }
 
 static int update_m2p(const struct batch *b, uint64_t maddr, uint64_t pfn)
@@ -123,13 +151,14 @@ static int run_batch(struct mmu_call *m, struct batch *b)
     if (unlikely(n == 0))
         return ERR(EFAULT);
     b->table = NULL;
-    mmu_lock(b->pt.owner);
+    b->alone = false;
+    mmu_lock_shared(b->pt.owner);
     for (i = 0; i < n && likely(b->pt.unfinished == NULL); i++) {
         rc = update_one(b, &u[i]);
         if (unlikely(rc != 0))
             break;
     }
-    mmu_unlock(b->pt.owner);
+    batch_unlock(b);
     if (b->table)
         frame_put_fast(b->table);
     mmu_call_advance(m, i);
@@ -201,10 +230,10 @@ static int change_va(struct vcpu *v, struct domain *pages, uint64_t va, pte_t e)
     int rc;
 
     pt_context_init(&c, d, pages);
-    mmu_lock(d);
+    mmu_lock_shared(d);
     slot = pt_find_l1(v->arch.cr3_kernel, va, &table);
     rc = likely(slot) ? l1e_change(&c, slot, e, false) : ERR(EINVAL);
-    mmu_unlock(d);
+    mmu_unlock_shared(d);
     return rc;
 }
 
