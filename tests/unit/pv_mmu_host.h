@@ -167,6 +167,9 @@ void tlb_load_cr3(uint64_t cr3, bool global)
 
 static uint32_t want_refs[NR_FRAMES], want_types[NR_FRAMES];
 
+/* P2: an L4 that names itself holds nothing by that. */
+static bool is_self(uint64_t table, unsigned int level, pte_t e) { return level == FRAME_L4 && pte_mfn(e).v == table; }
+
 static void expect_entry(unsigned int level, pte_t e, const struct domain *owner)
 {
     const uint64_t mfn = pte_mfn(e).v;
@@ -204,6 +207,8 @@ static void expect_table(unsigned int i)
     for (unsigned int s = 0; s < held; s++) {
         if (is_reserved(level, s))
             assert_true(limbo || page(i)[s] == HV_SLOT + s * PAGE_SIZE || (s == HV_FIRST_SLOT && page(i)[s] == 0));
+        else if ((page(i)[s] & PTE_P) && is_self(i, level, page(i)[s]))
+            assert_int_equal(page(i)[s] & (PTE_US | PTE_RW), PTE_US);
         else if (page(i)[s] & PTE_P)
             expect_entry(level, page(i)[s], domain_get_by_id(fr(i)->owner));
     }

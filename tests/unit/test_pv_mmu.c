@@ -80,24 +80,27 @@ static uint64_t forbidden(const struct domain *d, unsigned int level)
     return level > 1 ? PTE_PWT | PTE_PCD | PTE_PS | PTE_G : d == &dom_0 ? 0 : PTE_PWT | PTE_PCD | PTE_PAT;
 }
 
-/* An entry of a table of d comes; on success *e is as stored. */
-static int model_entry_get(const struct domain *d, const struct domain *pages, unsigned int level, pte_t *e)
+/* An entry of table `mfn` of d comes; on success *e is as stored. */
+static int model_entry_get(const struct domain *d, const struct domain *pages, uint64_t mfn, unsigned int level, pte_t *e)
 {
     int rc;
 
     if (*e & forbidden(d, level))
         return -XEN_EINVAL;
-    rc = level == 1 ? model_l1_get(d, pages, *e) : model_take(d, pte_mfn(*e).v, level - 1);
+    if (is_self(mfn, level, *e))
+        rc = *e & PTE_RW ? -XEN_EINVAL : 0;
+    else
+        rc = level == 1 ? model_l1_get(d, pages, *e) : model_take(d, pte_mfn(*e).v, level - 1);
     if (rc == 0)
         *e = level == 1 ? model_adjust(*e) : *e | PTE_US;
     return rc;
 }
 
-static void model_entry_put(unsigned int level, pte_t e)
+static void model_entry_put(uint64_t mfn, unsigned int level, pte_t e)
 {
     if (level == 1)
         model_l1_put(e);
-    else if (e & PTE_P)
+    else if ((e & PTE_P) && !is_self(mfn, level, e))
         model_drop(pte_mfn(e).v);
 }
 
@@ -114,7 +117,7 @@ static int model_take(const struct domain *d, uint64_t mfn, unsigned int level)
     for (unsigned int s = 0; first && s < PT_ENTRIES; s++) {
         if (is_reserved(level, s) || !(model_ram[mfn][s] & PTE_P))
             continue;
-        const int rc = model_entry_get(d, d, level, &model_ram[mfn][s]);
+        const int rc = model_entry_get(d, d, mfn, level, &model_ram[mfn][s]);
 
         if (rc != 0)
             return rc;
@@ -133,7 +136,7 @@ static void model_drop(uint64_t mfn)
         return;
     for (unsigned int s = 0; s < PT_ENTRIES; s++)
         if (!is_reserved(model.f[mfn].type, s))
-            model_entry_put(model.f[mfn].type, model_ram[mfn][s]);
+            model_entry_put(mfn, model.f[mfn].type, model_ram[mfn][s]);
 }
 
 #define ALL_HARMLESS (PTE_US | PTE_A | PTE_D | PTE_AVL | PTE_NX | (0x7ffULL << 52))
@@ -160,16 +163,16 @@ static int model_write(const struct domain *d, const struct domain *pages, uint6
 
         if (e & forbidden(d, level))
             return -XEN_EINVAL;
-        if ((old & PTE_P) && !((old ^ stored) & ~harmless))
+        if ((old & PTE_P) && !((old ^ stored) & ~harmless) && !is_self(mfn, level, e))
             e = stored;
         else {
-            rc = model_entry_get(d, pages, level, &e);
+            rc = model_entry_get(d, pages, mfn, level, &e);
             if (rc != 0)
                 return rc;
-            model_entry_put(level, old);
+            model_entry_put(mfn, level, old);
         }
     } else {
-        model_entry_put(level, old);
+        model_entry_put(mfn, level, old);
     }
     *word = e | (keep_ad ? old & AD : 0);
     return 0;
@@ -183,7 +186,7 @@ static int model_find_l1(mfn_t root, uint64_t va, uint64_t *mfn)
     for (unsigned int level = 4; level > 1; level--) {
         const pte_t e = model_ram[*mfn][pt_index(va, level)];
 
-        if (!(e & PTE_P))
+        if (!(e & PTE_P) || pte_mfn(e).v == *mfn)
             return -XEN_EINVAL;
         *mfn = pte_mfn(e).v;
     }
@@ -265,7 +268,7 @@ static int model_grant(const struct op *op)
         return model_write(&dom_a, NULL, op->mfn, op->slot, e, false) == 0 ? 0 : -1;
     if (!(*word & PTE_P) || !(*word & PTE_RW) || pte_mfn(*word).v != op->value)
         return -1;
-    model_entry_put(1, *word);
+    model_l1_put(*word);
     *word = 0;
     return 0;
 }
@@ -281,7 +284,7 @@ static int model_move(const struct op *op)
     if (!(*word & PTE_P) || !(*word & PTE_RW))
         return -1;
     if (op->va == 0) { /* means that nothing replaces it */
-        model_entry_put(1, *word);
+        model_l1_put(*word);
         *word = 0;
         return 0;
     }
@@ -291,7 +294,7 @@ static int model_move(const struct op *op)
 
     if (source == word)
         return -1;
-    model_entry_put(1, *word);
+    model_l1_put(*word);
     *word = *source;
     *source = 0;
     return 0;
@@ -487,10 +490,37 @@ static void a_table_cannot_map_itself_writable(void **state)
     assert_int_equal(write_entry(&vcpu_a0, 8, 0, pte_make(MFN(8), PTE_P | PTE_RW)), -XEN_EBUSY);
 }
 
-static void linear_tables_are_refused(void **state)
+static void only_an_l4_names_itself_and_only_to_read(void **state)
 {
-    assert_int_equal(write_entry(&vcpu_a0, 1, 0, pte_make(MFN(1), PTE_P)), 0);
+    const pte_t self = pte_make(MFN(1), PTE_P);
+
+    assert_int_equal(write_entry(&vcpu_a0, 1, 7, self | PTE_RW), 0);
     assert_int_equal(pin(1, 4), -XEN_EINVAL);
+    assert_int_equal(write_entry(&vcpu_a0, 1, 7, self), 0);
+    assert_int_equal(pin(1, 3), -XEN_EINVAL);
+    assert_int_equal(pin(1, 4), 0);
+    check_invariants();
+    assert_int_equal(write_entry(&vcpu_a0, 1, 7, self | PTE_RW), -XEN_EINVAL);
+    assert_int_equal(write_entry(&vcpu_a0, 1, 7, 0), 0);
+    assert_int_equal(write_entry(&vcpu_a0, 1, 8, self), 0);
+    check_invariants();
+    assert_int_equal(count_of(1), 1);
+}
+
+/* From there the hypervisor's tables and tables of tables could be taken for L1 tables. */
+static void nothing_is_changed_by_way_of_a_self_map(void **state)
+{
+    const uint64_t in_hv = 7ull << 39 | (uint64_t)HV_FIRST_SLOT << 30, in_own = 7ull << 39;
+    struct op op = { .kind = OP_KERNEL_BASE, .v = &vcpu_a0, .tables = &dom_a, .pages = DOMID_SELF, .mfn = 1 };
+    mfn_t table;
+
+    assert_int_equal(write_entry(&vcpu_a0, 1, 7, pte_make(MFN(1), PTE_P)), 0);
+    assert_int_equal(run(&op), 0);
+    assert_null(pt_find_l1(MFN(1), in_own, &table));
+    assert_null(pt_find_l1(MFN(1), in_hv, &table));
+    assert_int_equal(pv_guest_l1e(&vcpu_a0, in_hv), 0);
+    /* Three times round: the L4 is its own leaf, as such guests read it. */
+    assert_int_equal(pte_mfn(pv_guest_l1e(&vcpu_a0, 7ull << 39 | 7ull << 30 | 7ull << 21 | 7ull << 12)).v, 1);
 }
 
 static void a_granted_page_cannot_be_made_writable_directly(void **state)
@@ -553,7 +583,8 @@ int main(void)
 #define RULE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         RULE(a_table_cannot_map_itself_writable),
-        RULE(linear_tables_are_refused),
+        RULE(only_an_l4_names_itself_and_only_to_read),
+        RULE(nothing_is_changed_by_way_of_a_self_map),
         RULE(a_granted_page_cannot_be_made_writable_directly),
         RULE(a_writable_grant_goes_with_a_writable_entry),
         RULE(a_guest_cannot_name_others),

@@ -150,7 +150,7 @@ static void circles(void)
 
     SHOW(pin(4, l4));
     SHOW(pin(4, other));
-    /* Not shown: read-only references to a table of the same level, linear page tables, which stock Xen can be told to take. */
+    /* Not shown: read-only references to another table of the same level, which stock Xen takes. */
     SHOW(update(l4, 3, pte(l4, PTE_RW)));
     SHOW(update(l4, 4, pte(other, PTE_RW)));
     SHOW(update(l4, 3, 0));
@@ -171,6 +171,46 @@ static void circles(void)
     free_table(l4);
     free_table(other);
     free_table(l3);
+}
+
+/* ---- an L4 that names itself: all tables at one address, to read ---- */
+
+#define SELF_SLOT 5ull
+#define SAME_BUT_AD(a, b) ((((a) ^ (b)) & ~0x60ull) == 0)
+
+/* Where the entry of `level` for va appears. */
+static uint64_t *seen_at(const void *va, unsigned int level)
+{
+    uint64_t at = (uint64_t)va & 0xffffffffffff;
+
+    for (unsigned int i = 0; i < level; i++)
+        at = SELF_SLOT << 39 | (at >> 9 & 0x7ffffffff8);
+    return (uint64_t *)at;
+}
+
+static void self_map(void)
+{
+    uint64_t *l4 = (uint64_t *)start_info->pt_base, *data = page_alloc(), *hv = seen_at((void *)0xffff800000000000, 3);
+
+    SHOW(update(l4, SELF_SLOT, pte(l4, PTE_RW)));
+    SHOW(update(l4, SELF_SLOT, pte(l4, 0)));
+    SHOW(SAME_BUT_AD(*seen_at(data, 1), *pte_of(data)));
+    SHOW(SAME_BUT_AD(*seen_at(data, 4), l4[(uint64_t)data >> 39 & 511]));
+    SHOW(SAME_BUT_AD(*seen_at(seen_at(data, 1), 4), l4[SELF_SLOT]));
+    SHOW(try_write(seen_at(data, 1), *pte_of(data) & ~2ull));   /* not emulated: what leads there is an L2 entry, which has RW */
+    SHOW(try_write(data, 1));
+    SHOW(set_pte(data, pte(data, PTE_RW), UVMF_INVLPG));
+    SHOW(try_write(seen_at(data, 2), 0));
+    SHOW(try_write(seen_at(data, 4), 0));
+    SHOW(set_pte(seen_at(data, 1), 0, 0));
+    SHOW(set_pte(seen_at(data, 3), 0, 0));
+    SHOW(set_pte(hv, 0, 0));
+    SHOW(try_write(hv, 0));
+    SHOW(update(l4, SELF_SLOT, pte(l4, PTE_RW)));
+    SHOW(update(l4, SELF_SLOT + 1, pte(l4, 0)));
+    SHOW(update(l4, SELF_SLOT, 0));
+    SHOW(update(l4, SELF_SLOT + 1, 0));
+    SHOW(mmuext(MMUEXT_TLB_FLUSH_ALL, 0, 0));
 }
 
 /* ---- tables through a second address ---- */
@@ -515,6 +555,7 @@ void test_main(void)
     bits();
     slots();
     circles();
+    self_map();
     second_address();
     emulated();
     batches();

@@ -162,6 +162,7 @@ static inline must_check int mmu_may_touch(const struct domain *tables, const st
 /* CPUs that run the vCPUs of a guest's bitmap. -EFAULT. */
 int mmu_read_vcpu_mask(const struct domain *d, uint64_t bitmap_va, cpumask_t *out) must_check;
 /* An address a guest may invalidate. */
+static inline bool mmu_is_hv_slot(unsigned int l4_index) { return l4_index - HV_FIRST_SLOT <= HV_LAST_SLOT - HV_FIRST_SLOT; }
 static inline bool mmu_guest_va(uint64_t va) { return va < 0x0000800000000000ULL || va >= HV_VIRT_END; }
 
 /* ---- update.c ---- */

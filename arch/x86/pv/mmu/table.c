@@ -9,6 +9,10 @@
 #include <hv/errno.h>
 #include <hv/frame_refs.h>
 #include <hv/log.h>
+#include <hv/param.h>
+
+static bool linear_tables_allowed = true;
+BOOT_PARAM_BOOL(pv_linear_pt, "pv-linear-pt", linear_tables_allowed);
 
 struct pt_level {
     enum frame_type type;
@@ -44,16 +48,19 @@ static inline pte_t table_adjust(pte_t e)
     return e | PTE_US;
 }
 
-static int acquire_table(struct pt_context *c, const struct pt_level *l, pte_t *e)
+/* Some kernels see their tables through an L4 that names itself: read-only, and without a reference (P2). */
+static inline bool is_self(const struct pt_level *l, const pte_t *slot, pte_t e)
 {
-    int rc;
+    return l->type == FRAME_L4 && mfn_eq(pte_mfn(e), va_mfn(slot));
+}
 
-    if (unlikely(*e & c->table_forbidden))
+static int acquire_table(struct pt_context *c, const struct pt_level *l, const pte_t *slot, pte_t e)
+{
+    if (unlikely(e & c->table_forbidden))
         return ERR(EINVAL);
-    rc = pt_get(c, pte_mfn(*e), l->type - 1);
-    if (rc == 0)
-        *e = table_adjust(*e);
-    return rc;
+    if (unlikely(is_self(l, slot, e)))
+        return (e & PTE_RW) || !linear_tables_allowed ? ERR(EINVAL) : 0;
+    return pt_get(c, pte_mfn(e), l->type - 1);
 }
 
 static int release_table(struct pt_context *c, pte_t e)
@@ -81,11 +88,12 @@ static int acquire_all(struct pt_context *c, struct frame *f, const struct pt_le
         if (l->may_stop && must_stop(c))
             rc = -XEN_ERESTART;
         else
-            rc = acquire_table(c, l, &table[i]);
+            rc = acquire_table(c, l, &table[i], table[i]);
         if (unlikely(rc != 0)) {
             f->nr_validated = (uint16_t)i;
             return rc;
         }
+        table[i] = table_adjust(table[i]);
     }
     f->nr_validated = PT_ENTRIES;
     return 0;
@@ -122,7 +130,7 @@ static int release_all(struct pt_context *c, struct frame *f, const struct pt_le
     rc = undo_interrupted(c, f, l);
     while (rc == 0 && f->nr_validated > 0) {
         const unsigned int i = f->nr_validated - 1u;
-        const bool holds = (table[i] & PTE_P) && !is_reserved(l, i);
+        const bool holds = (table[i] & PTE_P) && !is_reserved(l, i) && !is_self(l, &table[i], table[i]);
 
         if (holds && l->may_stop && must_stop(c))
             return -XEN_ERESTART;
@@ -305,16 +313,16 @@ int pt_change(struct pt_context *c, enum frame_type level, pte_t *slot, pte_t e,
         if (unlikely(e & c->table_forbidden))
             return ERR(EINVAL);
         e = table_adjust(e);
-        if ((old & PTE_P) && !((old ^ e) & ~TABLE_HARMLESS)) {
+        if ((old & PTE_P) && !((old ^ e) & ~TABLE_HARMLESS) && !is_self(l, slot, e)) {
             store(slot, e, keep_ad);
             return 0;
         }
-        rc = pt_get(c, pte_mfn(e), level - 1);
+        rc = acquire_table(c, l, slot, e);
         if (unlikely(rc != 0))
             return rc;
     }
     store(slot, e, keep_ad);
-    if (old & PTE_P)
+    if ((old & PTE_P) && !is_self(l, slot, old))
         pt_put(c, frame_of(pte_mfn(old)));
     return 0;
 }
@@ -328,7 +336,8 @@ pte_t *pt_find_l1(mfn_t root, uint64_t va, mfn_t *table)
     for (unsigned int level = 4; level > 1; level--) {
         const pte_t e = ((const pte_t *)mfn_va(mfn))[pt_index(va, level)];
 
-        if (unlikely(!(e & PTE_P)))
+        /* By way of an L4 that names itself one comes to tables, which are no L1, and to the hypervisor's. */
+        if (unlikely(!(e & PTE_P)) || unlikely(mfn_eq(pte_mfn(e), mfn)))
             return NULL;
         mfn = pte_mfn(e);
     }
