@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Virtual memory: mappings, faults, rights. */
+#define _GNU_SOURCE
+#include "bench.h"
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#define NR_PAGES 64u
+
+static char *map(unsigned int nr, int flags, int fd)
+{
+    char *p = mmap(NULL, nr * PAGE_BYTES, PROT_READ | PROT_WRITE, flags, fd, 0);
+
+    MUST(p != MAP_FAILED);
+    return p;
+}
+
+static char *map_anonymous(unsigned int nr)
+{
+    return map(nr, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+}
+
+static void store(char *p)
+{
+    for (unsigned int i = 0; i < NR_PAGES; i++)
+        ((volatile char *)p)[i * PAGE_BYTES] = 1;
+}
+
+static void load(char *p)
+{
+    for (unsigned int i = 0; i < NR_PAGES; i++)
+        (void)((volatile char *)p)[i * PAGE_BYTES];
+}
+
+/* A fault a page, in a fresh mapping; its neighbourhood keeps the page tables. */
+static void faults(const char *name, int flags, int fd, void (*access)(char *))
+{
+    char *p = NULL;
+
+    MEASURE_N(SAMPLES_LONG, NR_PAGES, name, if (p) munmap(p, NR_PAGES * PAGE_BYTES); p = map(NR_PAGES, flags, fd), access(p));
+    if (p)
+        munmap(p, NR_PAGES * PAGE_BYTES);
+}
+
+static int make_file(void)
+{
+    static char page[PAGE_BYTES];
+    const int fd = open("/tmp/mapped", O_CREAT | O_RDWR, 0600);
+
+    for (unsigned int i = 0; i < NR_PAGES; i++)
+        MUST(write(fd, page, sizeof(page)) == sizeof(page));
+    return fd;
+}
+
+static void rights(unsigned int nr, const char *name)
+{
+    char *p = map_anonymous(NR_PAGES);
+
+    store(p);
+    MEASURE(name, mprotect(p, nr * PAGE_BYTES, PROT_READ); mprotect(p, nr * PAGE_BYTES, PROT_READ | PROT_WRITE));
+    munmap(p, NR_PAGES * PAGE_BYTES);
+}
+
+void bench_mappings(void)
+{
+    const int fd = make_file();
+    char *p, *neighbour = map_anonymous(1);
+
+    *neighbour = 1;
+    MEASURE("mmap and munmap of a page", munmap(map_anonymous(1), PAGE_BYTES));
+    MEASURE("mmap, touch and munmap of a page", p = map_anonymous(1); *p = 1; munmap(p, PAGE_BYTES));
+    MEASURE_LONG("mmap, touch and munmap of 64 pages", p = map_anonymous(NR_PAGES); store(p); munmap(p, NR_PAGES * PAGE_BYTES));
+    faults("anonymous page fault, store", MAP_PRIVATE | MAP_ANONYMOUS, -1, store);
+    faults("anonymous page fault, load", MAP_PRIVATE | MAP_ANONYMOUS, -1, load);
+    faults("file page fault, load", MAP_SHARED, fd, load);
+    faults("file page fault, store", MAP_SHARED, fd, store);
+    faults("file page fault, copy on write", MAP_PRIVATE, fd, store);
+    rights(1, "mprotect pair of a page");
+    rights(NR_PAGES, "mprotect pair of 64 pages");
+    close(fd);
+}
