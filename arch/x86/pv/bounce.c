@@ -20,21 +20,23 @@
 /* Cleared on entry to a handler, as an interrupt gate does (SDM3 6.12.1.3), and AC for supervisor code. */
 #define RFLAGS_CLEARED (RFLAGS_TF | RFLAGS_NT | RFLAGS_RF | RFLAGS_VM | RFLAGS_AC)
 
+/* What user page tables do not show was left for now. */
+static inline void publish_stale(struct vcpu *v)
+{
+    if (unlikely(v->sched.runstate_stale))
+        vcpu_runstate_publish_stale(v);
+}
+
 void pv_toggle_mode(struct vcpu *v)
 {
-    /* The other mode's GS base waits in MSR_KERNEL_GS_BASE; the hypervisor uses neither (arch/percpu.h). */
-    cpu_swapgs();
-    v->arch.in_kernel = !v->arch.in_kernel;
-    pv_mmu_update_cr3(v);
-    pv_mmu_switch_mode(v);
-    /* What user page tables do not show was left for now. */
-    if (v->arch.in_kernel && unlikely(v->sched.runstate_stale))
-        vcpu_runstate_publish_stale(v);
+    pv_enter_mode(v, !v->arch.in_kernel);
+    if (v->arch.in_kernel)
+        publish_stale(v);
 }
 
 /* One word of the frame, or to `fault` if the guest's stack cannot take it. */
 #define STORE(va, word) \
-    __asm__ goto("1: movq %1, (%0)\n\t" EXTABLE_STR("1b", "%l[fault]") :: "r"(va), "r"((uint64_t)(word)) : "memory" : fault)
+    __asm__ goto("1: movq %1, %0\n\t" EXTABLE_STR("1b", "%l[fault]") :: "m"(*(uint64_t *)(va)), "r"((uint64_t)(word)) : "memory" : fault)
 
 /* Trust: the frame below a guest's stack pointer must not reach into the hypervisor; presence and canonical form are the CPU's to check. */
 static inline bool stack_is_guests(uint64_t top)
@@ -58,9 +60,9 @@ static inline uint64_t flags_for_guest(const struct vcpu *v, uint64_t rflags, ui
  * Registers of the handler's first instruction. rcx and r11, saved in the frame, are those that
  * SYSRET leaves, so that the exit path may use it.
  */
-static inline void point_at_handler(struct trap_frame *regs, uint64_t rip, uint64_t sp)
+static inline void point_at_handler(struct trap_frame *regs, uint64_t rip, uint64_t sp, uint64_t cleared)
 {
-    regs->rflags &= ~(uint64_t)RFLAGS_CLEARED;
+    regs->rflags &= ~cleared;
     regs->rip = rip;
     regs->cs = SEL_GUEST_CS64;
     regs->ss = SEL_GUEST_DS;
@@ -83,12 +85,12 @@ static always_inline void enter_kernel(struct vcpu *v, uint64_t rip, unsigned in
     const uint8_t mask = read_once(info->evtchn_upcall_mask);
     uint64_t sp, cs = (uint16_t)regs->cs;
 
-    if (v->arch.in_kernel) {
+    if (!(how & PV_BOUNCE_SYSCALL) && v->arch.in_kernel) {
         /* ABI: a frame that interrupts the kernel says so by RPL 0. */
         cs &= ~3ULL;
         sp = regs->rsp;
     } else {
-        pv_toggle_mode(v);
+        pv_enter_mode(v, true);
         sp = v->arch.kernel_sp;
     }
     sp &= ~15ULL;
@@ -116,7 +118,9 @@ static always_inline void enter_kernel(struct vcpu *v, uint64_t rip, unsigned in
     STORE(sp, regs->rcx);
     if (how & PV_BOUNCE_MASK_EVENTS)
         write_once(info->evtchn_upcall_mask, 1);
-    point_at_handler(regs, rip, sp);
+    /* ABI: as stock does: ID is off in a SYSCALL handler, DF is left as it was. */
+    point_at_handler(regs, rip, sp, how & PV_BOUNCE_SYSCALL ? RFLAGS_CLEARED | RFLAGS_ID : RFLAGS_CLEARED);
+    publish_stale(v);
     return;
 fault:
     cannot_enter(v, rip, sp);
@@ -125,6 +129,15 @@ fault:
 void pv_bounce(struct vcpu *v, uint64_t rip, unsigned int how)
 {
     enter_kernel(v, rip, how & PV_BOUNCE_MASK_EVENTS, 0);
+}
+
+/* Most do not mask events: two straight pieces of code. */
+void pv_bounce_syscall(struct vcpu *v, const struct pv_callback *handler)
+{
+    if (handler->disables_events)
+        enter_kernel(v, handler->rip, PV_BOUNCE_SYSCALL | PV_BOUNCE_MASK_EVENTS, 0);
+    else
+        enter_kernel(v, handler->rip, PV_BOUNCE_SYSCALL, 0);
 }
 
 static noinline cold void unhandled(const struct vcpu *v, unsigned int vector, uint32_t error_code)

@@ -117,17 +117,12 @@ static void syscall_undefined(struct vcpu *v, struct trap_frame *regs)
     pv_inject_exception(v, VEC_UD, 0);
 }
 
-static void bounce_to(struct vcpu *v, const struct pv_callback *handler)
-{
-    pv_bounce(v, handler->rip, handler->disables_events ? PV_BOUNCE_MASK_EVENTS : 0);
-}
-
 static void bounce_sysenter(struct vcpu *v)
 {
     if (v->arch.sysenter.rip == 0)
         pv_inject_exception(v, VEC_GP, 0);
     else
-        bounce_to(v, &v->arch.sysenter);
+        pv_bounce(v, v->arch.sysenter.rip, v->arch.sysenter.disables_events ? PV_BOUNCE_MASK_EVENTS : 0);
 }
 
 void pv_syscall_from_user(struct trap_frame *regs)
@@ -143,8 +138,5 @@ void pv_syscall_from_user(struct trap_frame *regs)
         syscall_undefined(v, regs);
         return;
     }
-    bounce_to(v, handler);
-    /* ABI: as stock does: ID is off in a SYSCALL handler, DF is left as it was. */
-    regs->rflags &= ~(uint64_t)RFLAGS_ID;
-    regs->r11 = regs->rflags;
+    pv_bounce_syscall(v, handler);
 }

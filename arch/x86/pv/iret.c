@@ -15,14 +15,14 @@ static bool leave_kernel(struct vcpu *v)
         domain_crash(v->domain, "return to user mode without a user page table\n");
         return false;
     }
-    pv_toggle_mode(v);
+    pv_enter_mode(v, false);
     return true;
 }
 
 /* One word of struct iret_context into the register frame, or to `fault`. */
 #define LOAD(to, from)                                                                               \
-    __asm__ goto("1: movq (%0), %%rax\n\tmovq %%rax, (%1)\n\t" EXTABLE_STR("1b", "%l[fault]")        \
-                 :: "r"(frame + offsetof(struct iret_context, from)), "r"(to) : "rax", "memory" : fault)
+    __asm__ goto("1: movq %0, %%rax\n\tmovq %%rax, %1\n\t" EXTABLE_STR("1b", "%l[fault]")            \
+                 :: "m"(((const struct iret_context *)frame)->from), "m"(*(to)) : "rax", "memory" : fault)
 
 /* Trust: read once, straight into the registers of the vCPU. false: not readable, some of them are spoilt. */
 static inline bool read_frame(struct trap_frame *regs, uint64_t frame, uint64_t *flags)

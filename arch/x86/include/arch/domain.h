@@ -62,6 +62,7 @@ struct arch_vcpu {
     /* Page tables: references are held with their L4 types */
     mfn_t cr3_kernel;                   /* MFN_INVALID: none */
     mfn_t cr3_user;                     /* MFN_INVALID: none */
+    uint64_t cr3_of_mode[2];            /* CR3 of guest user and of guest kernel mode */
     uint64_t cr3_loaded;                /* value that belongs in CR3 now */
     struct frame *mmu_unfinished;       /* dropped page table whose release goes on at the next MMU hypercall; a reference is held */
     bool in_kernel;                     /* guest kernel mode (both run in ring 3) */

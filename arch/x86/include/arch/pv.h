@@ -32,8 +32,11 @@ static inline bool pv_has_pending(const struct vcpu *v)
 #define PV_BOUNCE_ERROR_CODE   1u  /* the frame has an error code */
 #define PV_BOUNCE_MASK_EVENTS  2u  /* the handler starts with events masked */
 #define PV_BOUNCE_SEGMENTS     4u  /* failsafe: the frame has DS, ES, FS, GS */
+#define PV_BOUNCE_SYSCALL      8u  /* by SYSCALL, from guest user mode */
 /* Builds a frame without error code on the guest kernel's stack and points regs at the handler; crashes the domain if the stack is bad. */
 void pv_bounce(struct vcpu *v, uint64_t rip, unsigned int how);
+/* The same for SYSCALL from guest user mode. */
+void pv_bounce_syscall(struct vcpu *v, const struct pv_callback *handler);
 /* The guest's selectors, base or return address could not be loaded: its failsafe callback. */
 void pv_failsafe(struct vcpu *v);
 /* Delivers an exception through the guest's trap table. */
@@ -87,7 +90,15 @@ void cpu_swapgs(void);
 static inline void pv_mmu_switch_mode(struct vcpu *v) { write_cr3(v->arch.cr3_loaded); }
 static inline void cpu_swapgs(void) { __asm__ volatile("swapgs" ::: "memory"); }
 #endif
-/* Computes v->arch.cr3_loaded from cr3_kernel/cr3_user/in_kernel. */
+/* The tables and GS base of one mode instead of the other's; the latter waits in MSR_KERNEL_GS_BASE, the hypervisor uses neither (arch/percpu.h). */
+static always_inline void pv_enter_mode(struct vcpu *v, bool kernel)
+{
+    cpu_swapgs();
+    v->arch.in_kernel = kernel;
+    v->arch.cr3_loaded = v->arch.cr3_of_mode[kernel];
+    pv_mmu_switch_mode(v);
+}
+/* Computes v->arch.cr3_of_mode and cr3_loaded from cr3_kernel/cr3_user/in_kernel. */
 void pv_mmu_update_cr3(struct vcpu *v);
 /* The GDT and LDT windows of this CPU show v's tables; LGDT, LLDT. */
 void pv_descriptors_load(struct vcpu *v);

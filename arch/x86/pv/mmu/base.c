@@ -13,13 +13,13 @@
 /* A vCPU without user tables stays on the kernel's; without any it cannot run: the idle ones. */
 void pv_mmu_update_cr3(struct vcpu *v)
 {
-    const struct arch_vcpu *a = &v->arch;
-    const bool user = !a->in_kernel && !mfn_is_invalid(a->cr3_user);
-    mfn_t root = user ? a->cr3_user : a->cr3_kernel;
+    struct arch_vcpu *a = &v->arch;
+    const mfn_t kernel = unlikely(mfn_is_invalid(a->cr3_kernel)) ? image_mfn(hv_l4) : a->cr3_kernel;
+    const mfn_t user = mfn_is_invalid(a->cr3_user) ? kernel : a->cr3_user;
 
-    if (unlikely(mfn_is_invalid(root)))
-        root = image_mfn(hv_l4);
-    v->arch.cr3_loaded = root.v << PAGE_SHIFT;
+    a->cr3_of_mode[false] = user.v << PAGE_SHIFT;
+    a->cr3_of_mode[true] = kernel.v << PAGE_SHIFT;
+    a->cr3_loaded = a->cr3_of_mode[a->in_kernel];
 }
 
 void pv_mmu_load(struct vcpu *v)
