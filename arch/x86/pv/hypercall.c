@@ -7,10 +7,8 @@
 #define SYSCALL_LENGTH 2u
 #define STUB_BYTES     32u
 
-void pv_hypercall(struct trap_frame *regs)
+static inline void hypercall(struct vcpu *v, struct trap_frame *regs)
 {
-    struct vcpu *v = current;
-
     /* Every return of a kernel to its user: without the detour over the table. */
     if (regs->rax == __HYPERVISOR_iret) {
         pv_iret(v, regs);
@@ -23,6 +21,16 @@ void pv_hypercall(struct trap_frame *regs)
         regs->rax = (uint64_t)result;
     else
         v->hypercall.continued = false;
+}
+
+void pv_syscall(struct trap_frame *regs)
+{
+    struct vcpu *v = current;
+
+    if (v->arch.in_kernel && likely(regs->vector == TRAP_SYSCALL))
+        hypercall(v, regs);
+    else
+        pv_syscall_from_user(regs);
 }
 
 void arch_hypercall_rewind(uint64_t nr, const uint64_t args[5])

@@ -80,7 +80,7 @@ void pv_iret(struct vcpu *v, struct trap_frame *regs)
     v->arch.in_nmi = v->arch.in_mce = false;
 }
 
-/* In a multicall, and for the table's sake: a kernel's own IRET comes straight from pv_hypercall(). */
+/* In a multicall, and for the table's sake: a kernel's own IRET comes straight from pv_syscall(). */
 long hc_iret(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
     pv_iret(current, guest_regs());

@@ -205,8 +205,18 @@ syscall_entry:
     .globl exit_to_guest
 exit_to_guest:
     cli
-    call guest_exit_work
-    cmpl $TRAP_SYSCALL, FRAME_VECTOR(%rsp)
+    /* Is there anything? Mostly not: guest_exit_work() looks closer. Order: interrupts are off, whoever sends later kicks this CPU. */
+    movq CPU_INFO_PERCPU - CPU_INFO_GUEST(%rsp), %rax
+    leaq percpu_softirqs(%rip), %rcx
+    movq CPU_INFO_CURRENT - CPU_INFO_GUEST(%rsp), %rdx
+    movl (%rax, %rcx), %eax
+    orb VCPU_MCE_PENDING(%rdx), %al
+    orb VCPU_NMI_PENDING(%rdx), %al
+    movq VCPU_INFO(%rdx), %rdx
+    orb VCPU_INFO_UPCALL_PENDING(%rdx), %al
+    testl %eax, %eax
+    jnz 4f
+5:  cmpl $TRAP_SYSCALL, FRAME_VECTOR(%rsp)
     jne 2f
     /*
      * SYSRET only if it gives what IRET would: rcx and r11 hold rip and rflags, flat selectors, canonical rip.
@@ -231,6 +241,9 @@ exit_to_guest:
     sysretq
 3:  incq %rax
     jz 1b
+    jmp 2f
+4:  call guest_exit_work
+    jmp 5b
 2:  LOAD_REGISTERS
     addq $8, %rsp
     .globl iret_to_guest

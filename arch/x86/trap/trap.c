@@ -141,10 +141,7 @@ void trap_entry(struct trap_frame *regs)
 void trap_syscall(struct trap_frame *regs)
 {
     irq_enable();
-    if (regs->vector == TRAP_SYSCALL && current->arch.in_kernel)
-        pv_hypercall(regs);
-    else
-        pv_syscall_from_user(regs);
+    pv_syscall(regs);
 }
 
 static noinline void do_exit_work(void)

@@ -10,10 +10,9 @@
 
 /* An exception in the guest; regs->vector says which. cr2 for #PF was read early. */
 void pv_exception(struct trap_frame *regs, uint64_t cr2);
-/* SYSCALL/SYSENTER from guest user mode: bounce to the guest kernel (from kernel mode SYSCALL is a hypercall, done by entry). */
+/* SYSCALL and SYSENTER: the guest kernel's SYSCALL is a hypercall, regs->rax its number; all others are bounced to the guest kernel. */
+void pv_syscall(struct trap_frame *regs);
 void pv_syscall_from_user(struct trap_frame *regs);
-/* Guest kernel's SYSCALL: regs->rax is the hypercall number. */
-void pv_hypercall(struct trap_frame *regs);
 /* The IRET hypercall: regs becomes what is on the guest kernel's stack. Crashes the domain if that cannot be. */
 void pv_iret(struct vcpu *v, struct trap_frame *regs);
 /* Last step before return to the guest: delivers NMI, MCE, event upcall. Interrupts disabled. */

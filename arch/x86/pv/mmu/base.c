@@ -42,63 +42,70 @@ static void show_m2p(const struct domain *d, mfn_t root, bool is_kernels)
 }
 
 /* Most tables are pinned: then it is one reference more, and shared the lock keeps them what they are. */
-static bool get_validated(const struct pt_context *c, mfn_t mfn)
+static inline bool get_validated(struct domain *d, mfn_t mfn)
 {
-    struct frame *f = frame_get_mfn_fast(mfn, c->owner);
+    struct frame *f = frame_get_mfn_fast(mfn, d);
     bool done;
 
     if (unlikely(f == NULL))
         return false;
-    mmu_lock_shared(c->owner);
+    mmu_lock_shared(d);
     done = frame_take_another(f, FRAME_L4, FRAME_VALIDATED);
-    mmu_unlock_shared(c->owner);
+    mmu_unlock_shared(d);
     if (unlikely(!done))
         frame_put_fast(f);
     return done;
 }
 
-static int get_base(struct pt_context *c, mfn_t mfn)
+static noinline int get_unvalidated(struct domain *d, mfn_t mfn)
 {
-    int rc;
-
-    if (likely(get_validated(c, mfn)))
-        return 0;
-    mmu_lock(c->owner);
-    rc = pt_get(c, mfn, FRAME_L4);
-    mmu_unlock(c->owner);
-    return rc;
-}
-
-static void put_base(struct pt_context *c, mfn_t mfn)
-{
-    struct frame *f = frame_of(mfn);
-
-    if (likely(frame_drop_one_of_several(f))) {
-        frame_put_fast(f);
-        return;
-    }
-    mmu_lock(c->owner);
-    pt_put(c, f);
-    mmu_unlock(c->owner);
-}
-
-/*
- * Makes *base refer to mfn (MFN_INVALID: to nothing). `loads`: CR3 follows at once. What is left of the old
- * tables stays with `heir`, which has settled before.
- */
-static int change_base(struct vcpu *v, mfn_t *base, mfn_t mfn, bool loads, struct vcpu *heir)
-{
-    const mfn_t old = *base;
     struct pt_context c;
     int rc;
 
-    pt_context_init(&c, v->domain, v->domain);
+    pt_context_init(&c, d, d);
     c.may_stop = true;
+    mmu_lock(d);
+    rc = pt_get(&c, mfn, FRAME_L4);
+    mmu_unlock(d);
+    return rc;
+}
+
+/* What is left of the tables stays with `heir`. */
+static noinline void put_last(struct domain *d, struct frame *f, struct vcpu *heir)
+{
+    struct pt_context c;
+
+    pt_context_init(&c, d, d);
+    c.may_stop = true;
+    mmu_lock(d);
+    pt_put(&c, f);
+    mmu_unlock(d);
+    (void)pv_mmu_leave_unfinished(heir, &c);
+}
+
+static inline void put_base(struct domain *d, struct frame *f, struct vcpu *heir)
+{
+    if (likely(frame_drop_one_of_several(f)))
+        frame_put_fast(f);
+    else
+        put_last(d, f, heir);
+}
+
+/*
+ * Makes *base refer to mfn (MFN_INVALID: to nothing). `loads`: CR3 follows at once. `heir`, see put_last,
+ * has settled before.
+ */
+static always_inline int change_base(struct vcpu *v, mfn_t *base, mfn_t mfn, bool loads, struct vcpu *heir)
+{
+    struct domain *d = v->domain;
+    const mfn_t old = *base;
+
     if (!mfn_is_invalid(mfn)) {
-        rc = get_base(&c, mfn);
-        if (rc != 0)
+        const int rc = likely(get_validated(d, mfn)) ? 0 : get_unvalidated(d, mfn);
+
+        if (unlikely(rc != 0))
             return rc;
-        show_m2p(v->domain, mfn, base == &v->arch.cr3_kernel);
+        show_m2p(d, mfn, base == &v->arch.cr3_kernel);
     }
     *base = mfn;
     pv_mmu_update_cr3(v);
@@ -106,8 +113,7 @@ static int change_base(struct vcpu *v, mfn_t *base, mfn_t mfn, bool loads, struc
     if (loads)
         pv_mmu_load(v);
     if (!mfn_is_invalid(old))
-        put_base(&c, old);
-    (void)pv_mmu_leave_unfinished(heir, &c);
+        put_base(d, frame_of(old), heir);
     return 0;
 }
 

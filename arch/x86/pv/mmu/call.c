@@ -9,17 +9,14 @@
 #include <hv/guest_access.h>
 #include <hv/percpu.h>
 
-bool mmu_call_begin(struct mmu_call *m, uint64_t count, long *result)
+bool mmu_call_resume(struct mmu_call *m, uint64_t count, long *result)
 {
-    m->left = (uint32_t)count & ~MMU_CALL_PREEMPTED;
-    m->done = 0;
-    m->progressed = false;
     if (unlikely(pv_mmu_settle(current) != 0)) {
         *result = hypercall_continue(m->nr, m->ops, (uint32_t)count, m->pdone, m->foreign, 0);
         return false;
     }
     if (unlikely((uint32_t)count == MMU_CALL_PREEMPTED) && m->ops == 0) {
-        *result = (int)m->foreign; /* all was done but for what has been settled now: mmu_call_end */
+        *result = (int)m->foreign; /* all was done but for what has been settled now: mmu_call_stop */
         return false;
     }
     /* ABI: the counter is nobody's concern but the guest's: errors are passed over. */
@@ -34,9 +31,9 @@ static long stop(const struct mmu_call *m)
     return hypercall_continue(m->nr, m->ops, m->left | MMU_CALL_PREEMPTED, m->pdone, m->foreign, 0);
 }
 
-long mmu_call_end(struct mmu_call *m, int rc)
+long mmu_call_stop(struct mmu_call *m, int rc)
 {
-    if (unlikely(m->pdone) && guest_write(m->pdone, &m->done, sizeof(m->done)) != 0)
+    if (m->pdone && guest_write(m->pdone, &m->done, sizeof(m->done)) != 0)
         m->pdone = 0;
     if (rc == -XEN_ERESTART)
         return stop(m);

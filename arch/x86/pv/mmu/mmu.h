@@ -10,6 +10,7 @@
 #include <arch/cpu.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
+#include <hv/guest_access.h>
 #include <hv/percpu.h>
 
 /* Bits of an L1 entry that choose the cache attribute: PAT index 0 is write-back (HOST_PAT). */
@@ -123,8 +124,19 @@ struct mmu_call {
     uint32_t foreign;            /* foreigndom argument */
 };
 
+/* What a call has to settle or to read first: a continuation, or one that left something unfinished. */
+bool mmu_call_resume(struct mmu_call *m, uint64_t count, long *result) must_check;
 /* true: go on; false: return *result now. */
-bool mmu_call_begin(struct mmu_call *m, uint64_t count, long *result) must_check;
+static always_inline must_check bool mmu_call_begin(struct mmu_call *m, uint64_t count, long *result)
+{
+    m->left = (uint32_t)count & ~MMU_CALL_PREEMPTED;
+    m->done = 0;
+    m->progressed = false;
+    if (unlikely((uint32_t)count & MMU_CALL_PREEMPTED) || unlikely(current->arch.mmu_unfinished != NULL))
+        return mmu_call_resume(m, count, result);
+    *result = ERR(EFAULT);
+    return likely(guest_address_ok(m->ops));
+}
 static inline void mmu_call_advance(struct mmu_call *m, uint32_t n)
 {
     m->ops += (uint64_t)n * m->op_bytes;
@@ -132,8 +144,14 @@ static inline void mmu_call_advance(struct mmu_call *m, uint32_t n)
     m->done += n;
     m->progressed |= n != 0;
 }
+long mmu_call_stop(struct mmu_call *m, int rc);
 /* The hypercall's result, given why the loop ended (0: all done). */
-long mmu_call_end(struct mmu_call *m, int rc);
+static always_inline long mmu_call_end(struct mmu_call *m, int rc)
+{
+    if (unlikely(m->pdone) || unlikely(rc == -XEN_ERESTART) || unlikely(current->arch.mmu_unfinished != NULL))
+        return mmu_call_stop(m, rc);
+    return rc;
+}
 /* Must the loop stop before the next operation? */
 static inline bool mmu_call_must_stop(const struct mmu_call *m)
 {
