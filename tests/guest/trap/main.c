@@ -48,7 +48,8 @@ static void page_fault(void)
     CHECK(!try_read((void *)0xffff830000000000, &v));      /* the rest of the hypervisor is not */
     CHECK(!try_read((void *)0xffff808000000000, &v));
     CHECK(!try_read((void *)0xffff828000200000, &v));
-    CHECK(!try_write(pte_of((void *)start_info), 0) || true);
+    /* Emulated, and with the same value: an entry of 0 takes effect only when the TLB forgets start_info. */
+    CHECK(try_write(pte_of(start_info), *pte_of(start_info)));
 }
 
 static void cpuid_forced(void)
