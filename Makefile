@@ -14,7 +14,7 @@ VERSION := 0.1
 all: $(BUILD)/zendo
 
 # --- the hypervisor -----------------------------------------------------------
-HV_SOURCES := $(sort $(wildcard hv/*.c hv/*/*.c))
+HV_SOURCES := $(filter-out $(if $(filter 1,$(DEBUG)),,hv/core/fault.c),$(sort $(wildcard hv/*.c hv/*/*.c)))
 X86_SOURCES := $(sort $(shell find arch/x86 -name '*.c'))
 ASM_SOURCES := $(sort $(shell find arch/x86 -name '*.S'))
 OBJECTS := $(patsubst %.c,$(BUILD)/hv/%.o,$(HV_SOURCES) $(X86_SOURCES)) $(patsubst %.S,$(BUILD)/hv/%.o,$(ASM_SOURCES))
@@ -27,13 +27,14 @@ CFLAGS := -include hv/include/hv/visibility.h -std=gnu17 -O2 -g -ffreestanding -
           -fPIE -fvisibility=hidden -fno-stack-protector -fno-asynchronous-unwind-tables $(if $(filter 1,$(DEBUG)),-fno-omit-frame-pointer,-fomit-frame-pointer) \
           -fcf-protection=none -mno-red-zone -mgeneral-regs-only -mno-sse -m64 -ffunction-sections \
           -fno-delete-null-pointer-checks $(WARNINGS)
+# INSTRUMENT: further options for C sources only; see tests/coverage/coverage.mk.
 # Debian's decoders, for compressed dom0 kernels; xz is decoded by hv/lib/lzma.c (docs/dom0.md)
 LIBS := -l:libzstd.a -l:libz.a -l:liblz4.a
 
 $(BUILD)/hv/%.o: %.c $(BUILD)/include/asm-offsets.h
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC      $<")
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(INSTRUMENT) -MMD -MP -c -o $@ $<
 
 $(BUILD)/hv/%.o: %.S $(BUILD)/include/asm-offsets.h
 	@mkdir -p $(@D)
@@ -69,6 +70,7 @@ clean:
 -include tests/unit/unit.mk
 -include tests/guest/guest.mk
 -include tests/system/system.mk
+-include tests/coverage/coverage.mk
 -include demo/demo.mk
 -include bench/bench.mk
 -include $(shell find $(BUILD)/hv $(BUILD)/include -name '*.d' 2>/dev/null)

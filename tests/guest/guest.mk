@@ -4,12 +4,14 @@
 GUEST_TESTS := $(filter-out lib,$(notdir $(patsubst %/,%,$(dir $(wildcard tests/guest/*/main.c)))))
 GUEST_IMAGES := $(GUEST_TESTS:%=$(BUILD)/tests/guest/%)
 GUEST_LIB := $(wildcard tests/guest/lib/*.c tests/guest/lib/*.S)
+GUEST_CC ?= $(CC)
 GUEST_CFLAGS := -D__XEN_TOOLS__ -std=gnu17 -O2 -g -ffreestanding -fno-stack-protector -mno-red-zone -mgeneral-regs-only \
                 -mcmodel=kernel -fno-pic -fno-pie -fno-asynchronous-unwind-tables -fcf-protection=none -Wall -Wextra -Werror -Wno-unused-function -Wno-unused-parameter
 
-$(BUILD)/tests/guest/%: tests/guest/%/main.c $(GUEST_LIB) tests/guest/lib/guest.h tests/guest/lib/guest.ld
+.SECONDEXPANSION:
+$(BUILD)/tests/guest/%: tests/guest/%/main.c $$(wildcard tests/guest/$$*/*.[ch]) $(GUEST_LIB) tests/guest/lib/guest.h tests/guest/lib/guest.ld
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(GUEST_CFLAGS) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,-z,noexecstack \
+	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,-z,noexecstack \
 	    -T tests/guest/lib/guest.ld -o $@ $(filter %.c %.S,$^)
 
 guest-images: $(GUEST_IMAGES)

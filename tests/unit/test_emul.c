@@ -8,6 +8,7 @@
 #include "host_support.h"
 #include "../../arch/x86/emul/internal.h"
 
+#include <cpuid.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -115,10 +116,18 @@ static const struct emul_ops ops = {
     .io_read = port_in, .io_write = port_out,
 };
 
+/* clang's __builtin_cpu_supports does not know "lzcnt": APM3 E.4.2, ABM. */
+static bool cpu_has_lzcnt(void)
+{
+    unsigned int eax, ebx, ecx, edx;
+
+    return __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && (ecx & bit_LZCNT);
+}
+
 static struct emul_context context(struct trap_frame *regs, struct knobs *k)
 {
     return (struct emul_context){ .ops = &ops, .opaque = k, .regs = regs, .code_bits = 64, .stack_bits = 64, .rep_limit = 100,
-                                  .has_popcnt = __builtin_cpu_supports("popcnt"), .has_lzcnt = __builtin_cpu_supports("lzcnt"),
+                                  .has_popcnt = __builtin_cpu_supports("popcnt"), .has_lzcnt = cpu_has_lzcnt(),
                                   .has_tzcnt = __builtin_cpu_supports("bmi") };
 }
 

@@ -12,8 +12,9 @@ UNIT_OBJ := $(BUILD)/tests/unit-obj
 UNIT_TESTS := $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c)))
 UNIT_CPPFLAGS := -D__XEN_TOOLS__ -DHV_HOST_TEST -DHV_DEBUG -DHV_VERSION='"$(VERSION)"' \
                  -Ihv/include -Iarch/x86/include -I. -Itests/unit
+UNIT_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 UNIT_CFLAGS := -std=gnu17 -O1 -g -fno-omit-frame-pointer -fno-strict-aliasing -fwrapv \
-               -fsanitize=address,undefined -fno-sanitize-recover=all -fno-common \
+               $(UNIT_SANITIZE) -fno-common \
                -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wundef -Wno-unused-parameter \
                -Wno-sign-compare -Wno-address-of-packed-member
 
@@ -25,7 +26,7 @@ unit: unit-build
 $(UNIT_OBJ)/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  HOSTCC  $<")
-	$(Q)$(CC) $(UNIT_CPPFLAGS) $(UNIT_CFLAGS) $(UNIT_EXTRA) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(UNIT_CPPFLAGS) $(UNIT_CFLAGS) $(UNIT_EXTRA) $(INSTRUMENT) -MMD -MP -c -o $@ $<
 
 # These define what the host's C library defines: they are tested under hv_ names.
 $(UNIT_OBJ)/hv/lib/string.o $(UNIT_OBJ)/hv/lib/printf.o: UNIT_EXTRA := -include tests/unit/rename_libc.h
@@ -36,7 +37,7 @@ $(UNIT_DIR)/$(1): $(UNIT_OBJ)/tests/unit/$(1).o $(UNIT_OBJ)/tests/unit/host_supp
                   $(patsubst %.c,$(UNIT_OBJ)/%.o,$(sort $(shell sed -n 's,^// sources:,,p' tests/unit/$(1).c)))
 	@mkdir -p $$(@D)
 	$$(if $$(V),,@echo "  HOSTLD  $$@")
-	$$(Q)$$(CC) $$(UNIT_CFLAGS) -o $$@ $$^ -lcmocka
+	$$(Q)$$(CC) $$(UNIT_CFLAGS) $$(INSTRUMENT_LINK) -o $$@ $$^ -lcmocka
 endef
 $(foreach t,$(UNIT_TESTS),$(eval $(call UNIT_RULE,$(t))))
 
