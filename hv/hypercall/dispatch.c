@@ -5,6 +5,7 @@
  */
 #include <hv/domain.h>
 #include <hv/errno.h>
+#include <hv/fault.h>
 #include <hv/hypercall.h>
 #include <hv/hypercall_count.h>
 #include <hv/percpu.h>
@@ -41,7 +42,7 @@ uint64_t hypercall_count_of(unsigned int nr)
 
 bool hypercall_preempt_check(void)
 {
-    return softirq_pending() || event_deliverable(current);
+    return softirq_pending() || event_deliverable(current) || fault_due(FAULT_PREEMPT);
 }
 
 long hypercall_continue(uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)

@@ -12,6 +12,7 @@
  */
 #include <arch/tlb.h>
 #include <hv/errno.h>
+#include <hv/fault.h>
 #include <hv/lib.h>
 #include <hv/lock.h>
 #include <hv/log.h>
@@ -180,7 +181,7 @@ struct frame *buddy_alloc_claimed(unsigned int order, uint32_t alloc_flags, uint
     const uint64_t n = 1ULL << order;
     uint32_t mfn = 0;
 
-    if (order > MAX_ORDER)
+    if (order > MAX_ORDER || fault_due(FAULT_ALLOC))
         return NULL;
     spin_lock(&lock);
     if (claim >= n || nr_claimed + n <= nr_free)

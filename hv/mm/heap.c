@@ -9,6 +9,7 @@
  *
  * Lock: one per class (RANK_HEAP).
  */
+#include <hv/fault.h>
 #include <hv/lib.h>
 #include <hv/lock.h>
 #include <hv/log.h>
@@ -16,6 +17,7 @@
 
 /* Sizes are chosen so that a page holds a whole number with little left. */
 static const uint16_t class_size[] = { 16, 32, 48, 64, 96, 128, 192, 256, 336, 448, 576, 672, 816, 1024, 1360, 2048 };
+static uint64_t nr_objects; /* atomic */
 #define NR_CLASSES ((unsigned int)array_size(class_size))
 #define MAX_SMALL  2048u
 
@@ -204,7 +206,7 @@ static void *large_alloc(size_t size, size_t align, uint32_t alloc_flags)
     return p;
 }
 
-static void *alloc(size_t size, size_t align, bool zero)
+static void *find(size_t size, size_t align, bool zero)
 {
     if (size > MAX_SMALL || align > MAX_SMALL)
         return large_alloc(size, align, zero ? ALLOC_ZERO : 0);
@@ -215,6 +217,20 @@ static void *alloc(size_t size, size_t align, bool zero)
             return p != NULL && zero ? memset(p, 0, class_size[class]) : p;
         }
     return NULL;
+}
+
+static void *alloc(size_t size, size_t align, bool zero)
+{
+    void *p = fault_due(FAULT_ALLOC) ? NULL : find(size, align, zero);
+
+    if (p != NULL)
+        __atomic_fetch_add(&nr_objects, 1, __ATOMIC_RELAXED);
+    return p;
+}
+
+uint64_t heap_nr_objects(void)
+{
+    return read_once(nr_objects);
 }
 
 void *heap_alloc(size_t size, size_t align)
@@ -238,6 +254,7 @@ void heap_free(void *p)
 {
     if (p == NULL)
         return;
+    __atomic_fetch_sub(&nr_objects, 1, __ATOMIC_RELAXED);
     struct frame *f = frame_of(va_mfn(p));
     void *page = frame_va(f);
 

@@ -5,6 +5,7 @@
  */
 #include <arch/page.h>
 #include <hv/errno.h>
+#include <hv/fault.h>
 #include <hv/guest_access.h>
 
 uint64_t copy_fallible(void *dst, const void *src, uint64_t n);
@@ -26,7 +27,9 @@ int guest_write_any(uint64_t guest_va, const void *src, size_t n)
 
 int guest_zero(uint64_t guest_va, size_t n)
 {
-    if (unlikely(zero_fallible((void *)guest_clamp(guest_va), n) != 0))
+    const bool fails = fault_due(FAULT_COPY);
+
+    if (unlikely(zero_fallible((void *)guest_clamp(guest_va), fails ? n / 2 : n) != 0 || fails))
         return ERR(EFAULT);
     return 0;
 }

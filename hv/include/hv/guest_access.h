@@ -15,11 +15,17 @@ int guest_read(void *dst, uint64_t guest_va, size_t n) must_check;
 int guest_write(uint64_t guest_va, const void *src, size_t n) must_check;
 #else
 #include <arch/guest_copy.h>
+#include <hv/fault.h>
 int guest_read_any(void *dst, uint64_t guest_va, size_t n) must_check;
 int guest_write_any(uint64_t guest_va, const void *src, size_t n) must_check;
+/* Faults that were planned: always -EFAULT (hv/core/fault.c). */
+int guest_read_half(void *dst, uint64_t guest_va, size_t n) must_check;
+int guest_write_half(uint64_t guest_va, const void *src, size_t n) must_check;
 
 static always_inline must_check int guest_read(void *dst, uint64_t guest_va, size_t n)
 {
+    if (fault_due(FAULT_COPY))
+        return guest_read_half(dst, guest_va, n);
     if (__builtin_constant_p(n) && n <= GUEST_INLINE_MAX)
         return guest_read_inline(dst, guest_clamp(guest_va), n);
     return guest_read_any(dst, guest_va, n);
@@ -27,6 +33,8 @@ static always_inline must_check int guest_read(void *dst, uint64_t guest_va, siz
 
 static always_inline must_check int guest_write(uint64_t guest_va, const void *src, size_t n)
 {
+    if (fault_due(FAULT_COPY))
+        return guest_write_half(guest_va, src, n);
     if (__builtin_constant_p(n) && n <= GUEST_INLINE_MAX)
         return guest_write_inline(guest_clamp(guest_va), src, n);
     return guest_write_any(guest_va, src, n);

@@ -6,6 +6,7 @@
 #ifndef HV_HYPERCALL_H
 #define HV_HYPERCALL_H
 
+#include <abi/fault.h>
 #include <hv/errno.h>
 #include <hv/percpu.h>
 
