@@ -198,7 +198,8 @@ int event_port_pending(struct domain *d, evtchn_port_t port)
 {
     struct event_port *p = event_port_find(d, port);
 
-    if (p == NULL || port == 0) /* port 0 is nobody's */
+    /* Port 0 is nobody's. ABI: after a reset the ports that only FIFO had are none. */
+    if (p == NULL || port == 0 || port >= event_format_of(d)->nr_ports)
         return ERR(EINVAL);
     const uint64_t flags = spin_lock_irqsave(&p->lock);
     const bool pending = has_guest_state(p) && event_format_of(d)->is_pending(d, p);

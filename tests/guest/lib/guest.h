@@ -56,6 +56,9 @@ void check(bool ok, const char *what, int line);
                                  if (got_ != want_) print("  line %d: %s gave %ld, want %ld\n", __LINE__, #call, got_, want_); \
                                  check(got_ == want_, #call, __LINE__); } while (0)
 void done(void) __attribute__((noreturn));
+/* A part with a verdict of its own: PASS or FAIL guest/NAME/fn. */
+void run_case(const char *name, void (*fn)(void));
+#define CASE(fn)            run_case(#fn, fn)
 /* A line of the transcript. */
 void show(const char *what, long value);
 #define SHOW(expr)          show(#expr, (long)(expr))

@@ -104,6 +104,14 @@ void check(bool ok, const char *what, int line)
     print("FAIL %s: line %d: %s\n", test_name, line, what);
 }
 
+void run_case(const char *name, void (*fn)(void))
+{
+    const unsigned int before = nr_failed;
+
+    fn();
+    print("CASE %s %s\n", name, nr_failed == before ? "ok" : "failed");
+}
+
 void show(const char *what, long value)
 {
     nr_checks++;
