@@ -11,9 +11,11 @@ export BUILD
 say() { printf '%s: %s\n' "${0##*/}" "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
-# A fingerprint of everything that the files and folders named on the command line hold.
+# A fingerprint of everything that the files and folders named on the command line hold. Where the
+# tree and the build folder are does not count.
 fingerprint() {
-    find "$@" -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1
+    find "$@" -type f -print0 | sort -z | xargs -0 sha256sum | sed -e "s|  $DEMO/|  |" -e "s|  $OUT/|  |" |
+        LC_ALL=C sort | sha256sum | cut -d' ' -f1
 }
 
 # Whether a stamp file already carries a fingerprint.

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # 256 MiB written and read back through blkback: checksums equal.
-# slow
 # seconds: 900
 truncate -s 256M /var/disk.img
 start_tiny one 'disk=["format=raw,vdev=xvda,access=rw,target=/var/disk.img"]'

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # Four guests with disk and network load for ten minutes: no error in any log.
-# slow
 # seconds: 1500
 for i in 1 2 3 4; do
     truncate -s 64M "/var/load$i.img"

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # 256 MiB over TCP between two guests: checksums equal.
-# slow
 # seconds: 900
 start_tiny one 'vif=["bridge=xenbr0"]' 'extra="console=hvc0 quiet tiny.ip=10.0.2.41/24"'
 start_tiny two 'vif=["bridge=xenbr0"]' 'extra="console=hvc0 quiet tiny.ip=10.0.2.42/24"'

@@ -11,3 +11,4 @@ expect "a long answer" '^999$' guest_run shared 'seq 999'
     script -qc 'timeout --foreground 6 xl console shared' /dev/null >/tmp/console || true
 expect "xl console" 'answer-42' cat /tmp/console
 grep -aq 'guest ready' "$(guest_log shared)" || fail "xenconsoled's log has no 'guest ready'"
+expect "the hypervisor's log" '\(XEN\)' cat /var/log/xen/console/hypervisor.log

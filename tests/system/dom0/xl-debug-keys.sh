@@ -8,3 +8,7 @@ xl debug-keys q
 expect "domains" 'General information for domain 0' xl dmesg
 xl debug-keys r
 expect "run queues" 'CPU|cpu' xl dmesg
+xl debug-keys g
+expect "grant tables" '[Gg]rant' xl dmesg
+xl debug-keys e
+expect "event channels" '[Ee]vent channel' xl dmesg
