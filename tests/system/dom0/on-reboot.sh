@@ -16,7 +16,7 @@ start on_reboot destroy reboot
 wait_for 30 is_absent one || fail "on_reboot=destroy left $(domain_state one)"
 
 start on_reboot preserve reboot
-wait_for 30 in_state one '*s--' || fail "on_reboot=preserve: state $(domain_state one)"
+wait_for 30 in_state one '*sr-' || fail "on_reboot=preserve: state $(domain_state one)"
 [ "$(xl domid one)" = "$id" ] || fail "on_reboot=preserve: another domain"
 destroy one
 
