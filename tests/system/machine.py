@@ -15,6 +15,7 @@ SCREEN_SECONDS = 0.2
 
 class Machine:
     """Started with a command; QEMU's gets the options for its console and its monitor."""
+    running = set()
 
     def __init__(self, command, environment, log, is_qemu=True, watch_screen=False):
         self.monitor_path = log.with_suffix(".qmp")
@@ -50,9 +51,11 @@ class Machine:
         return None
 
     def __enter__(self):
+        self.running.add(self)
         return self
 
     def __exit__(self, *_):
+        self.running.discard(self)
         if self.process.poll() is None:
             self.process.kill()
 
