@@ -87,8 +87,8 @@ static inline int acquire_in_place(const struct pt_context *c, pte_t *slot)
 
 int l1e_acquire_all(const struct pt_context *c, pte_t *table, uint16_t *nr_done)
 {
-    for (unsigned int i = *nr_done; i < PT_ENTRIES; i++) {
-        const int rc = table[i] & PTE_P ? acquire_in_place(c, &table[i]) : 0;
+    for (unsigned int i = pt_next_present(table, *nr_done); i < PT_ENTRIES; i = pt_next_present(table, i + 1)) {
+        const int rc = acquire_in_place(c, &table[i]);
 
         if (unlikely(rc != 0)) {
             *nr_done = (uint16_t)i;
@@ -118,8 +118,9 @@ void l1e_release(const struct pt_context *c, pte_t e)
 
 void l1e_release_all(const struct pt_context *c, const pte_t *table, uint16_t *nr_held)
 {
-    while (*nr_held > 0)
-        release(c, table[--*nr_held]);
+    for (unsigned int n = pt_until_present(table, *nr_held); n > 0; n = pt_until_present(table, n - 1))
+        release(c, table[n - 1]);
+    *nr_held = 0;
 }
 
 /*

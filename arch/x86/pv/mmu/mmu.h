@@ -49,6 +49,27 @@ static inline void pt_context_init(struct pt_context *c, struct domain *owner, s
     };
 }
 
+/* ---- scanning tables: most are nearly empty, so the empty ones go by eight ---- */
+
+static always_inline bool pt_eight_empty(const pte_t *e)
+{
+    return !((e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]) & PTE_P);
+}
+/* The first present entry from i on, or PT_ENTRIES. */
+static always_inline unsigned int pt_next_present(const pte_t *table, unsigned int i)
+{
+    while (i < PT_ENTRIES && !(table[i] & PTE_P))
+        i += i % 8 == 0 && pt_eight_empty(&table[i]) ? 8 : 1;
+    return i;
+}
+/* The same downwards: how many entries there are up to the last present one of the first n. */
+static always_inline unsigned int pt_until_present(const pte_t *table, unsigned int n)
+{
+    while (n > 0 && !(table[n - 1] & PTE_P))
+        n -= n % 8 == 0 && pt_eight_empty(&table[n - 8]) ? 8 : 1;
+    return n;
+}
+
 /* ---- entry.c: L1 entries ---- */
 
 /*

@@ -82,8 +82,8 @@ static int acquire_all(struct pt_context *c, struct frame *f, const struct pt_le
 
     if (l->type == FRAME_L1)
         return l1e_acquire_all(c, table, &f->nr_validated);
-    for (unsigned int i = f->nr_validated; i < PT_ENTRIES; i++) {
-        if (!(table[i] & PTE_P) || is_reserved(l, i))
+    for (unsigned int i = pt_next_present(table, f->nr_validated); i < PT_ENTRIES; i = pt_next_present(table, i + 1)) {
+        if (is_reserved(l, i))
             continue;
         if (l->may_stop && must_stop(c))
             rc = -XEN_ERESTART;
@@ -128,9 +128,9 @@ static int release_all(struct pt_context *c, struct frame *f, const struct pt_le
         return 0;
     }
     rc = undo_interrupted(c, f, l);
-    while (rc == 0 && f->nr_validated > 0) {
+    while (rc == 0 && (f->nr_validated = (uint16_t)pt_until_present(table, f->nr_validated)) > 0) {
         const unsigned int i = f->nr_validated - 1u;
-        const bool holds = (table[i] & PTE_P) && !is_reserved(l, i) && !is_self(l, &table[i], table[i]);
+        const bool holds = !is_reserved(l, i) && !is_self(l, &table[i], table[i]);
 
         if (holds && l->may_stop && must_stop(c))
             return -XEN_ERESTART;
