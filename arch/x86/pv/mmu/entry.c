@@ -43,7 +43,7 @@ static inline bool may_map(const struct pt_context *c, const struct frame *f)
 
 /* ---- references ---- */
 
-static int acquire_ram(const struct pt_context *c, pte_t e, struct frame *f)
+static always_inline int acquire_ram(const struct pt_context *c, pte_t e, struct frame *f)
 {
     if (unlikely(!frame_get_fast(f, required_owner(c))))
         return ERR(EBUSY);
@@ -57,7 +57,7 @@ static int acquire_ram(const struct pt_context *c, pte_t e, struct frame *f)
     return ERR(EBUSY);
 }
 
-static inline int acquire(const struct pt_context *c, pte_t e)
+static always_inline int acquire(const struct pt_context *c, pte_t e)
 {
     const mfn_t mfn = pte_mfn(e);
 
@@ -127,7 +127,7 @@ void l1e_release_all(const struct pt_context *c, const pte_t *table, uint16_t *n
  * Same frame and attributes, but RW goes on or off. With RW both references are taken, since another vCPU may
  * remove the old entry, and what it holds, meanwhile. Without, the general one passes on.
  */
-static int acquire_rw_change(const struct pt_context *c, pte_t e)
+static always_inline int acquire_rw_change(const struct pt_context *c, pte_t e)
 {
     const mfn_t mfn = pte_mfn(e);
 
@@ -139,7 +139,7 @@ static int acquire_rw_change(const struct pt_context *c, pte_t e)
 }
 
 /* What the new entry has not taken over from the old one. */
-static void release_rw_change(pte_t old)
+static inline void release_rw_change(pte_t old)
 {
     const mfn_t mfn = pte_mfn(old);
 
@@ -165,11 +165,11 @@ static inline enum change kind_of_change(pte_t old, pte_t e)
 }
 
 /* Checks and references for e in place of old: may fail, changes no table. */
-static int prepare(const struct pt_context *c, pte_t old, pte_t e, enum change kind)
+static always_inline int prepare(const struct pt_context *c, pte_t old, pte_t e, enum change kind)
 {
     if (!(e & PTE_P) || kind == CHANGE_HARMLESS)
         return 0;
-    return kind == CHANGE_RW ? acquire_rw_change(c, e) : l1e_acquire(c, e);
+    return kind == CHANGE_RW ? acquire_rw_change(c, e) : acquire(c, e);
 }
 
 /* What the entry held that is in the table no more. */
@@ -178,11 +178,11 @@ static inline void finish(const struct pt_context *c, pte_t old, enum change kin
     if (kind == CHANGE_RW)
         release_rw_change(old);
     else if (kind == CHANGE_ANY)
-        l1e_release(c, old);
+        release(c, old);
 }
 
 /* What prepare() took for an entry that did not get into the table. */
-static void give_back(const struct pt_context *c, pte_t e, enum change kind)
+static noinline void give_back(const struct pt_context *c, pte_t e, enum change kind)
 {
     if (kind == CHANGE_ANY || (kind == CHANGE_RW && (e & PTE_RW)))
         l1e_release(c, e);
@@ -192,7 +192,7 @@ static void give_back(const struct pt_context *c, pte_t e, enum change kind)
  * Order: a locked exchange, so that the entry is gone before the flush clock is read for the stamps
  * of what it referred to (F5). It fails if the CPU has set A or D, or another vCPU has changed the entry.
  */
-static inline int change_if(const struct pt_context *c, pte_t *slot, pte_t *expected, pte_t e)
+static always_inline int change_if(const struct pt_context *c, pte_t *slot, pte_t *expected, pte_t e)
 {
     const pte_t old = *expected;
     enum change kind = CHANGE_ANY;

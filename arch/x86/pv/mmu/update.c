@@ -51,6 +51,8 @@ int mmu_write_entry(struct pt_context *c, struct frame *f, uint64_t maddr, uint6
 struct batch {
     struct pt_context pt;
     struct frame *table;    /* of the last operation, referenced; NULL none */
+    mfn_t mfn;              /* its number */
+    bool is_l1;             /* and it is a validated L1 table: the lock keeps it one */
     bool alone;             /* the lock is not held shared any more */
 };
 
@@ -77,25 +79,37 @@ static inline bool is_table_of_tables(const struct frame *f)
     return frame_type_count(info) != 0 && frame_type_of(info) - FRAME_L2 <= FRAME_L4 - FRAME_L2;
 }
 
-static struct frame *batch_frame(struct batch *b, mfn_t mfn)
+static noinline bool batch_take(struct batch *b, mfn_t mfn)
 {
-    if (likely(b->table) && mfn_eq(frame_mfn(b->table), mfn))
-        return b->table;
     if (b->table)
         frame_put_fast(b->table);
+    b->mfn = mfn;
     b->table = frame_get_mfn_fast(mfn, b->pt.owner);
-    return b->table;
+    b->is_l1 = false;
+    if (b->table) {
+        const uint64_t info = frame_type_info(b->table);
+
+        b->is_l1 = frame_type_count(info) != 0 && frame_type_of(info) == FRAME_L1 && (info & FRAME_VALIDATED);
+    }
+    return b->table != NULL;
 }
 
-static int update_entry(struct batch *b, uint64_t maddr, uint64_t value, bool keep_ad)
+static noinline int update_other(struct batch *b, uint64_t maddr, uint64_t value, bool keep_ad)
 {
-    struct frame *f = batch_frame(b, MFN(maddr >> PAGE_SHIFT));
-
-    if (unlikely(f == NULL))
-        return ERR(EINVAL);
-    if (unlikely(is_table_of_tables(f)) && !b->alone)
+    if (is_table_of_tables(b->table) && !b->alone)
         batch_lock_alone(b);
-    return mmu_write_entry(&b->pt, f, maddr, value, keep_ad);
+    return mmu_write_entry(&b->pt, b->table, maddr, value, keep_ad);
+}
+
+static always_inline int update_entry(struct batch *b, uint64_t maddr, uint64_t value, bool keep_ad)
+{
+    const mfn_t mfn = MFN(maddr >> PAGE_SHIFT);
+
+    if (!mfn_eq(b->mfn, mfn) && unlikely(!batch_take(b, mfn)))
+        return ERR(EINVAL);
+    if (unlikely(!b->is_l1))
+        return update_other(b, maddr, value, keep_ad);
+    return l1e_change(&b->pt, (pte_t *)((char *)mfn_va(mfn) + (maddr & (PAGE_SIZE - 1))), value, keep_ad);
 }
 
 static int update_m2p(const struct batch *b, uint64_t maddr, uint64_t pfn)
@@ -151,6 +165,8 @@ static int run_batch(struct mmu_call *m, struct batch *b)
     if (unlikely(n == 0))
         return ERR(EFAULT);
     b->table = NULL;
+    b->mfn = MFN_INVALID;
+    b->is_l1 = false;
     b->alone = false;
     mmu_lock_shared(b->pt.owner);
     for (i = 0; i < n && likely(b->pt.unfinished == NULL); i++) {
