@@ -20,11 +20,10 @@ static always_inline bool frame_ref_unless_free(struct frame *f)
 {
     uint32_t refs = read_once(f->refs);
 
-    do {
-        if (unlikely(refs - 1 >= FRAME_REFS_MAX)) /* 0 wraps */
-            return false;
-    } while (unlikely(!__atomic_compare_exchange_n(&f->refs, &refs, refs + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)));
-    return true;
+    while (likely(refs - 1 < FRAME_REFS_MAX)) /* 0 wraps */
+        if (likely(__atomic_compare_exchange_n(&f->refs, &refs, refs + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)))
+            return true;
+    return false;
 }
 
 static always_inline bool frame_owner_is(const struct frame *f, const struct domain *d)

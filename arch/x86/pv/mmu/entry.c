@@ -123,34 +123,6 @@ void l1e_release_all(const struct pt_context *c, const pte_t *table, uint16_t *n
     *nr_held = 0;
 }
 
-/*
- * Same frame and attributes, but RW goes on or off. With RW both references are taken, since another vCPU may
- * remove the old entry, and what it holds, meanwhile. Without, the general one passes on.
- */
-static always_inline int acquire_rw_change(const struct pt_context *c, pte_t e)
-{
-    const mfn_t mfn = pte_mfn(e);
-
-    if (unlikely(!mfn_is_valid(mfn)))
-        return may_map_io(c, mfn);
-    if (e & PTE_RW)
-        return acquire_ram(c, e, frame_of(mfn));
-    return likely(may_map(c, frame_of(mfn))) ? 0 : ERR(EBUSY);
-}
-
-/* What the new entry has not taken over from the old one. */
-static inline void release_rw_change(pte_t old)
-{
-    const mfn_t mfn = pte_mfn(old);
-
-    if (unlikely(!mfn_is_valid(mfn)))
-        return;
-    if (old & PTE_RW)
-        frame_drop_type_fast(frame_of(mfn));
-    else
-        frame_put_fast(frame_of(mfn));
-}
-
 /* ---- changing ---- */
 
 enum change { CHANGE_ANY, CHANGE_RW, CHANGE_HARMLESS };
@@ -164,55 +136,75 @@ static inline enum change kind_of_change(pte_t old, pte_t e)
     return differ ? CHANGE_RW : CHANGE_HARMLESS;
 }
 
-/* Checks and references for e in place of old: may fail, changes no table. */
-static always_inline int prepare(const struct pt_context *c, pte_t old, pte_t e, enum change kind)
-{
-    if (!(e & PTE_P) || kind == CHANGE_HARMLESS)
-        return 0;
-    return kind == CHANGE_RW ? acquire_rw_change(c, e) : acquire(c, e);
-}
-
-/* What the entry held that is in the table no more. */
-static inline void finish(const struct pt_context *c, pte_t old, enum change kind)
-{
-    if (kind == CHANGE_RW)
-        release_rw_change(old);
-    else if (kind == CHANGE_ANY)
-        release(c, old);
-}
-
-/* What prepare() took for an entry that did not get into the table. */
-static noinline void give_back(const struct pt_context *c, pte_t e, enum change kind)
-{
-    if (kind == CHANGE_ANY || (kind == CHANGE_RW && (e & PTE_RW)))
-        l1e_release(c, e);
-}
-
 /*
  * Order: a locked exchange, so that the entry is gone before the flush clock is read for the stamps
  * of what it referred to (F5). It fails if the CPU has set A or D, or another vCPU has changed the entry.
  */
-static always_inline int change_if(const struct pt_context *c, pte_t *slot, pte_t *expected, pte_t e)
+static always_inline bool exchange(pte_t *slot, pte_t *expected, pte_t e)
+{
+    return likely(__atomic_compare_exchange_n(slot, expected, e, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+}
+
+/*
+ * Same frame and attributes, but RW goes on or off. With RW both references are taken, since another vCPU may
+ * remove the old entry, and what it holds, meanwhile. Without, the general one passes on.
+ */
+static always_inline int change_rw(const struct pt_context *c, pte_t *slot, pte_t *expected, pte_t e)
+{
+    struct frame *f = frame_of(pte_mfn(e));
+
+    if (e & PTE_RW) {
+        const int rc = acquire_ram(c, e, f);
+
+        if (unlikely(rc != 0))
+            return rc;
+        if (!exchange(slot, expected, e)) {
+            l1e_release(c, e);
+            return -(int)XEN_EAGAIN;
+        }
+        frame_put_fast(f);
+        return 0;
+    }
+    if (unlikely(!may_map(c, f)))
+        return ERR(EBUSY);
+    if (!exchange(slot, expected, e))
+        return -(int)XEN_EAGAIN;
+    frame_drop_type_fast(f);
+    return 0;
+}
+
+/* Another frame, or other attributes. */
+static always_inline int change_any(const struct pt_context *c, pte_t *slot, pte_t *expected, pte_t e)
 {
     const pte_t old = *expected;
+    const int rc = e & PTE_P ? acquire(c, e) : 0;
+
+    if (unlikely(rc != 0))
+        return rc;
+    if (!exchange(slot, expected, e)) {
+        l1e_release(c, e);
+        return -(int)XEN_EAGAIN;
+    }
+    release(c, old);
+    return 0;
+}
+
+static always_inline int change_if(const struct pt_context *c, pte_t *slot, pte_t *expected, pte_t e)
+{
     enum change kind = CHANGE_ANY;
-    int rc;
 
     if (e & PTE_P) {
         if (unlikely(e & c->l1_forbidden))
             return ERR(EINVAL);
         e = l1e_adjust(e);
-        kind = kind_of_change(old, e);
+        kind = kind_of_change(*expected, e);
     }
-    rc = prepare(c, old, e, kind);
-    if (unlikely(rc != 0))
-        return rc;
-    if (!__atomic_compare_exchange_n(slot, expected, e, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
-        give_back(c, e, kind);
-        return -(int)XEN_EAGAIN;
-    }
-    finish(c, old, kind);
-    return 0;
+    if (kind == CHANGE_HARMLESS)
+        return exchange(slot, expected, e) ? 0 : -(int)XEN_EAGAIN;
+    /* I/O memory holds no references: its RW is as any change. */
+    if (kind == CHANGE_RW && likely(mfn_is_valid(pte_mfn(e))))
+        return change_rw(c, slot, expected, e);
+    return change_any(c, slot, expected, e);
 }
 
 int l1e_change_if(const struct pt_context *c, pte_t *slot, pte_t *expected, pte_t e)

@@ -12,7 +12,7 @@
 #include <hv/guest_access.h>
 #include <hv/percpu.h>
 
-#define BATCH 16u
+#define BATCH 32u
 
 /* ---- one entry ---- */
 
