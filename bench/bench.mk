@@ -8,8 +8,13 @@ $(BENCH_BUILD)/guest: $(BENCH_SOURCES) bench/guest/bench.h tests/guest/lib/guest
 	$(Q)$(CC) $(GUEST_CFLAGS) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,-z,noexecstack \
 	    -T tests/guest/lib/guest.ld -o $@ $(BENCH_SOURCES)
 
-bench: $(BENCH_BUILD)/guest
+# Linux's first process, static: it is alone in its initramfs
+$(BENCH_BUILD)/linux/init: $(wildcard bench/linux/*.c) bench/linux/bench.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -O2 -static -Wall -Wextra -Werror -Wno-unused-parameter -o $@ $(filter %.c,$^)
+
+bench: $(BENCH_BUILD)/guest $(BENCH_BUILD)/linux/init
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BENCH_BUILD)/release DEBUG=0 $(BENCH_BUILD)/release/zendo
 	$(Q)tests/system/stock-xen $(BUILD)/stock-xen
-	$(Q)BUILD=$(BUILD) ONLY='$(ONLY)' bench/run $(BENCH_BUILD)/release/zendo $(BUILD)/stock-xen $(BENCH_BUILD)/guest
+	$(Q)BUILD=$(BUILD) ONLY='$(ONLY)' bench/run $(BENCH_BUILD)/release/zendo $(BUILD)/stock-xen
 .PHONY: bench

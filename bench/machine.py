@@ -3,7 +3,12 @@
 
 QEMU counts instructions (-icount shift=0): one executed instruction is one tick of the guest's TSC.
 """
+import lzma
 import os
+import shutil
+import struct
+import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,6 +23,36 @@ LINUX_OPTIONS = "norandmaps quiet"
 
 def machine(console, *options):
     return [*MACHINE, "-serial", f"file:{console}", *options]
+
+
+def unpack_kernel(image):
+    """The ELF file within a bzImage packed with xz, as Debian's is."""
+    start = (image[0x1f1] + 1) * 512 + struct.unpack_from("<I", image, 0x248)[0]
+    payload = image[start:start + struct.unpack_from("<I", image, 0x24c)[0]]
+    return lzma.LZMADecompressor().decompress(payload)
+
+
+def linux_images():
+    """Debian's kernel, unpacked, and the initramfs: bench/linux and, if there is one, a static busybox as its shell."""
+    packed, where = BUILD / "demo/dom0/vmlinuz", BUILD / "bench/linux"
+    if not packed.exists():
+        print(f"bench: SKIP Linux rows: there is no {packed}: make demo-images", file=sys.stderr)
+        return False
+    kernel, root = where / "vmlinux", where / "root"
+    if not kernel.exists() or kernel.stat().st_mtime < packed.stat().st_mtime:
+        kernel.write_bytes(unpack_kernel(packed.read_bytes()))
+    shutil.rmtree(root, ignore_errors=True)
+    (root / "bin").mkdir(parents=True)
+    shutil.copy(where / "init", root / "init")
+    busybox = shutil.which("busybox")
+    if busybox and b"statically linked" in subprocess.run(["file", "-L", busybox], capture_output=True).stdout:
+        shutil.copy(busybox, root / "bin/sh")
+    else:
+        print("bench: SKIP sh: there is no static busybox (package busybox-static)", file=sys.stderr)
+    with open(where / "initrd", "wb") as initrd:
+        subprocess.run(["cpio", "--quiet", "-o", "-H", "newc", "--reproducible"], input=b"init\nbin\nbin/sh\n" if (root / "bin/sh").exists() else b"init\n",
+                       cwd=root, stdout=initrd, check=True)
+    return True
 
 
 def linux(console, hypervisor, options="", linux_options=""):
