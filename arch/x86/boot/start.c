@@ -5,6 +5,7 @@
 #include <arch/cpu_policy.h>
 #include <arch/cpu_window.h>
 #include <arch/paging.h>
+#include <arch/patch.h>
 #include <arch/platform.h>
 #include <arch/pv.h>
 #include <arch/time.h>
@@ -21,6 +22,7 @@ boot_code void arch_boot_collect(unsigned int protocol, uint32_t info_paddr)
 boot_code void arch_init_cpu(void)
 {
     cpu_features_init();
+    patch_apply(cpu_features.smap ? 1u << PATCH_SMAP : 0);
     cpu_policy_init();
     trap_init();
 }

@@ -2,13 +2,36 @@
 /* What this machine's CPUs can do (SDM2 CPUID, APM3 appendix E). Boot CPU, once; all CPUs are taken to be alike. */
 #include <arch/cpu.h>
 #include <arch/platform.h>
+#include <hv/errno.h>
 #include <hv/lib.h>
+#include <hv/param.h>
 #include <xen/arch-x86/cpufeatureset.h>
 
 struct cpu_features cpu_features;
 
 /* States that we keep for guests: x87, SSE, AVX, AVX-512 (SDM1 13.1). */
 #define XCR0_KEPT 0xe7ULL
+
+static bool use_smep = true, use_smap = true, smap_is_chosen;
+
+/* A boolean, or "hvm": for hardware-assisted guests only, of which there are none. */
+static boot_code int parse_protection(const char *value, bool *use)
+{
+    const int truth = *value == '\0' ? 1 : strcmp(value, "hvm") == 0 ? 0 : param_parse_bool(value);
+
+    if (truth >= 0)
+        *use = truth != 0;
+    return min(truth, 0);
+}
+
+static boot_code int parse_smep(const char *value) { return parse_protection(value, &use_smep); }
+static boot_code int parse_smap(const char *value)
+{
+    smap_is_chosen = true;
+    return parse_protection(value, &use_smap);
+}
+BOOT_PARAM_CUSTOM(smep, "smep", parse_smep);
+BOOT_PARAM_CUSTOM(smap, "smap", parse_smap);
 
 static bool bit(uint32_t word, unsigned int feature) { return word >> (feature & 31) & 1; }
 
@@ -74,6 +97,17 @@ static boot_code void read_words(struct cpu_features *f, uint32_t max_leaf, uint
     }
 }
 
+/*
+ * QEMU's own emulation (7.2) takes what a far RET or IRET of ring 3 pops for the hypervisor's access: with SMAP no PV
+ * kernel gets far there.
+ */
+static boot_code bool smap_spares_guests(void)
+{
+    const struct cpuid_leaf id = cpuid(0x40000000);
+
+    return id.b != 0x54474354 || id.c != 0x43544743 || id.d != 0x47435447; /* TCGTCGTCGTCG */
+}
+
 static boot_code void read_flags(struct cpu_features *f)
 {
     f->fxsr = bit(f->leaf1_d, XEN_X86_FEATURE_FXSR);
@@ -85,8 +119,8 @@ static boot_code void read_flags(struct cpu_features *f)
     f->xsave = bit(f->leaf1_c, XEN_X86_FEATURE_XSAVE);
     f->xsaveopt = f->xsave && bit(f->leafd1_a, XEN_X86_FEATURE_XSAVEOPT);
     f->fsgsbase = bit(f->leaf7_b, XEN_X86_FEATURE_FSGSBASE);
-    f->smep = bit(f->leaf7_b, XEN_X86_FEATURE_SMEP);
-    f->smap = bit(f->leaf7_b, XEN_X86_FEATURE_SMAP);
+    f->smep = use_smep && bit(f->leaf7_b, XEN_X86_FEATURE_SMEP);
+    f->smap = use_smap && (smap_is_chosen || smap_spares_guests()) && bit(f->leaf7_b, XEN_X86_FEATURE_SMAP);
     f->umip = bit(f->leaf7_c, XEN_X86_FEATURE_UMIP);
     f->nx = bit(f->ext1_d, XEN_X86_FEATURE_NX);
     f->gbpages = bit(f->ext1_d, XEN_X86_FEATURE_PAGE1GB);

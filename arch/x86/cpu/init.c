@@ -120,6 +120,8 @@ static void init_control_registers(void)
         cr4 |= CR4_PGE;
     if (cpu_features.smep)
         cr4 |= CR4_SMEP;
+    if (cpu_features.smap)
+        cr4 |= CR4_SMAP;
     if (cpu_features.fsgsbase)
         cr4 |= CR4_FSGSBASE;
     if (cpu_features.xsave)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copies that may fault on the guest's side. C callers: guest_access.c. */
 #include <arch/extable.h>
+#include <arch/patch.h>
 
     .text
 /* uint64_t copy_fallible(void *dst, const void *src, uint64_t n): 0: all copied. Upwards. */
     .globl copy_fallible
 copy_fallible:
+    SET_AC
     movq %rdx, %rcx
     andl $7, %edx
     shrq $3, %rcx
@@ -31,11 +33,14 @@ copy_fallible:
 8:  andl $3, %edx
     jnz 9f
     xorl %eax, %eax
+    CLEAR_AC
     ret
 9:  movl %edx, %ecx
 10: rep movsb
     xorl %eax, %eax
+    CLEAR_AC
     ret
+    /* The fault has cleared AC (extable_fixup). */
 11: movl $1, %eax
     ret
     EXTABLE 1b, 11b
@@ -48,9 +53,11 @@ copy_fallible:
 /* uint64_t zero_fallible(void *dst, uint64_t n): bytes not written. */
     .globl zero_fallible
 zero_fallible:
+    SET_AC
     movq %rsi, %rcx
     xorl %eax, %eax
 8:  rep stosb
+    CLEAR_AC
 9:  movq %rcx, %rax
     ret
     EXTABLE 8b, 9b

@@ -9,6 +9,7 @@
  *   rcx  r11  [ds es fs gs]  [error code]  rip  cs | upcall mask << 32  rflags  rsp  ss
  */
 #include <arch/extable.h>
+#include <arch/patch.h>
 #include <arch/pv.h>
 #include <hv/log.h>
 #include <hv/percpu.h>
@@ -96,6 +97,7 @@ static always_inline void enter_kernel(struct vcpu *v, uint64_t rip, unsigned in
     sp &= ~15ULL;
     if (unlikely(!stack_is_guests(sp)) || unlikely(rip == 0))
         goto fault;
+    guest_access_begin();
     STORE(sp - 8, (uint16_t)regs->ss);
     STORE(sp - 16, regs->rsp);
     STORE(sp - 24, flags_for_guest(v, regs->rflags, mask));
@@ -116,6 +118,7 @@ static always_inline void enter_kernel(struct vcpu *v, uint64_t rip, unsigned in
     sp -= 16;
     STORE(sp + 8, regs->r11);
     STORE(sp, regs->rcx);
+    guest_access_end();
     if (how & PV_BOUNCE_MASK_EVENTS)
         write_once(info->evtchn_upcall_mask, 1);
     /* ABI: as stock does: ID is off in a SYSCALL handler, DF is left as it was. */

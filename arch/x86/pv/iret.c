@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The IRET hypercall: how a 64-bit PV kernel leaves a handler (xen/arch-x86/xen-x86_64.h, struct iret_context). */
 #include <arch/extable.h>
+#include <arch/patch.h>
 #include <arch/pv.h>
 #include <hv/log.h>
 #include <hv/percpu.h>
@@ -29,6 +30,7 @@ static inline bool read_frame(struct trap_frame *regs, uint64_t frame, uint64_t 
 {
     if (unlikely(frame - (HV_VIRT_START - sizeof(struct iret_context)) < HV_VIRT_END - HV_VIRT_START + sizeof(struct iret_context)))
         return false;
+    guest_access_begin();
     LOAD(&regs->rax, rax);
     LOAD(&regs->r11, r11);
     LOAD(&regs->rcx, rcx);
@@ -38,6 +40,7 @@ static inline bool read_frame(struct trap_frame *regs, uint64_t frame, uint64_t 
     LOAD(&regs->rflags, rflags);
     LOAD(&regs->rsp, rsp);
     LOAD(&regs->ss, ss);
+    guest_access_end();
     return true;
 fault:
     return false;

@@ -6,6 +6,7 @@
  */
 #include <arch/layout.h>
 #include <arch/extable.h>
+#include <arch/patch.h>
 #include "asm-offsets.h"
 
 #define TRAP_SYSCALL   0x100
@@ -88,9 +89,11 @@ vector = 0
 vector = vector + 1
 .endr
 
+/* Interrupts leave AC as it was (SDM3 6.12.1.3): it is the guest's, or that of a copy that was interrupted. */
 trap_common:
     SAVE_REGISTERS
     CLEAR_REGISTERS
+    CLEAR_AC
     cld
     movq %rsp, %rdi
     call trap_entry
@@ -116,6 +119,7 @@ trap_ist_stub_nmi:
 trap_ist:
     SAVE_REGISTERS
     CLEAR_REGISTERS
+    CLEAR_AC
     cld
     testb $3, FRAME_CS(%rsp)
     jz 1f

@@ -74,6 +74,8 @@ bool extable_fixup(struct trap_frame *regs)
     for (const struct extable_entry *e = extable_start; e < extable_end; e++)
         if ((uintptr_t)&e->from + (intptr_t)e->from == regs->rip) {
             regs->rip = (uintptr_t)&e->to + (intptr_t)e->to;
+            /* SMAP: what may touch a guest's memory ends with the access that failed. */
+            regs->rflags &= ~(uint64_t)RFLAGS_AC;
             return true;
         }
     return false;

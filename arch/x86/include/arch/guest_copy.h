@@ -9,6 +9,7 @@
 
 #include <arch/extable.h>
 #include <arch/layout.h>
+#include <arch/patch.h>
 #include <hv/errno.h>
 
 #define GUEST_INLINE_MAX 79u
@@ -51,7 +52,9 @@ static always_inline uint64_t guest_clamp(uint64_t va)
 
 static always_inline int guest_read_inline(char *own, uint64_t guest, size_t n)
 {
+    guest_access_begin();
     GUEST_COPY(GUEST_LOAD, own, guest, n);
+    guest_access_end();
     return 0;
 fault:
     return ERR(EFAULT);
@@ -59,7 +62,9 @@ fault:
 
 static always_inline int guest_write_inline(uint64_t guest, const char *own, size_t n)
 {
+    guest_access_begin();
     GUEST_COPY(GUEST_STORE, own, guest, n);
+    guest_access_end();
     return 0;
 fault:
     return ERR(EFAULT);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Code that is chosen once, at boot: a site is a NOP until the property that it names is there, then
+ * other bytes take its place (cpu/patch.c). Text is patched before it becomes read-only and before
+ * another CPU runs; nothing is patched later.
+ *
+ * Replacements are at most as long as the NOP. A replacement that is one direct CALL or JMP may name any symbol.
+ */
+#ifndef ARCH_PATCH_H
+#define ARCH_PATCH_H
+
+#define PATCH_SMAP     0 /* CR4.SMAP is on */
+
+#ifdef __ASSEMBLY__
+
+/* The bytes `nop` until `feature` is there, then the instruction. The record is struct patch_site of cpu/patch.c. */
+.macro PATCH feature, nop, code:vararg
+.Lsite\@:
+    .byte \nop
+.Lsite_end\@:
+    .pushsection .patch_code, "ax"
+.Lcode\@:
+    \code
+.Lcode_end\@:
+    .popsection
+    .pushsection .patch_sites, "a"
+    .balign 4
+    .long .Lsite\@ - ., .Lcode\@ - .
+    .byte \feature, .Lsite_end\@ - .Lsite\@, .Lcode_end\@ - .Lcode\@, 0
+    .popsection
+.endm
+
+#define NOP3 "0x0f, 0x1f, 0x00"
+#define SET_AC   PATCH PATCH_SMAP, NOP3, stac
+#define CLEAR_AC PATCH PATCH_SMAP, NOP3, clac
+
+#else
+
+#include <hv/compiler.h>
+
+#define PATCH_TEXT_(x) #x
+#define PATCH_TEXT(x)  PATCH_TEXT_(x)
+
+/* Inside an asm template: `nop` until `feature` is there, then `code`. Uses labels 6 to 9. */
+#define PATCH_STR(nop, feature, code)                                            \
+    "6: " nop "\n7:\t.pushsection .patch_code, \"ax\"\n8: " code "\n9:\t.popsection\n\t" \
+    ".pushsection .patch_sites, \"a\"\n\t.balign 4\n\t.long 6b - ., 8b - .\n\t"  \
+    ".byte " PATCH_TEXT(feature) ", 7b - 6b, 9b - 8b, 0\n\t.popsection\n\t"
+
+/* Between these the hypervisor may touch what the guest's tables map for user mode (SMAP, SDM3 4.6). A fault ends it too: extable_fixup. */
+#ifdef HV_HOST_TEST
+static always_inline void guest_access_begin(void) { }
+static always_inline void guest_access_end(void) { }
+#else
+static always_inline void guest_access_begin(void) { __asm__ volatile(PATCH_STR(".byte 0x0f, 0x1f, 0x00", PATCH_SMAP, "stac") ::: "memory"); }
+static always_inline void guest_access_end(void) { __asm__ volatile(PATCH_STR(".byte 0x0f, 0x1f, 0x00", PATCH_SMAP, "clac") ::: "memory"); }
+#endif
+
+/* Bit n of `features`: the property PATCH_x == n is there. Once, on the boot CPU, while text is writable. */
+void patch_apply(uint32_t features);
+
+#endif
+#endif
