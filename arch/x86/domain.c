@@ -6,6 +6,7 @@
 #include <arch/cpu.h>
 #include <arch/cpu_window.h>
 #include <arch/pv.h>
+#include <arch/spec_ctrl.h>
 #include <arch/time.h>
 #include <arch/tlb.h>
 #include <arch/trap.h>
@@ -58,6 +59,7 @@ void arch_context_switch(struct vcpu *prev, struct vcpu *next)
         *guest_regs() = next->arch.regs;
         pv_descriptors_load(next);
         pv_restore_state(next);
+        spec_ctrl_switch(next);
         sched_entered(next);
     }
     resume(next);

@@ -5,11 +5,15 @@
 
 #include <arch/platform.h>
 #include <arch/pv.h>
+#include <arch/spec_ctrl.h>
 #include <arch/time.h>
 #include <hv/errno.h>
+#include <hv/param.h>
 #include <xen/sysctl.h>
 #include "../../arch/x86/pv/cpu_policy.h"
 
+bool spec_ctrl_msr_is_virtual(void) { return true; }
+int param_parse_bool(const char *s) { return -22; }
 int rdmsr_safe(uint32_t msr, uint64_t *value) { return -14; }
 void vtsc_cpuid(const struct domain *d, uint32_t sub, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *dd) { *a = *b = *dd = 0; *c = 1000; }
 
@@ -37,7 +41,7 @@ static int teardown(void **unused)
 /* The public header says in a comment after each number who may see it. */
 static void test_masks_agree_with_header(void **unused)
 {
-    static const char *const withheld[] = { "DBEXT", "IBPB", "IBPB_RET", "IBRSB", "STIBP", "ARCH_CAPS", "SSBD", "SBPB", "IBPB_BRTYPE", "INTEL_PSFD" };
+    static const char *const withheld[] = { "DBEXT", "ARCH_CAPS", "SBPB" };
     FILE *header = fopen("/usr/include/xen/arch-x86/cpufeatureset.h", "r");
     uint32_t always[CPU_FEATURE_WORDS], max[CPU_FEATURE_WORDS];
     char line[256], name[64], who[16];

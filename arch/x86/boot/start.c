@@ -5,9 +5,9 @@
 #include <arch/cpu_policy.h>
 #include <arch/cpu_window.h>
 #include <arch/paging.h>
-#include <arch/patch.h>
 #include <arch/platform.h>
 #include <arch/pv.h>
+#include <arch/spec_ctrl.h>
 #include <arch/time.h>
 #include <hv/boot.h>
 #include <hv/domain.h>
@@ -22,9 +22,10 @@ boot_code void arch_boot_collect(unsigned int protocol, uint32_t info_paddr)
 boot_code void arch_init_cpu(void)
 {
     cpu_features_init();
-    patch_apply(cpu_features.smap ? 1u << PATCH_SMAP : 0);
+    spec_ctrl_init();
     cpu_policy_init();
     trap_init();
+    spec_ctrl_report();
 }
 
 static boot_code void log_memory(void)

@@ -6,6 +6,7 @@
 #include <arch/cpu.h>
 #include <arch/cpu_policy.h>
 #include <arch/pv.h>
+#include <arch/spec_ctrl.h>
 #include <hv/control.h>
 #include <hv/errno.h>
 #include <hv/guest_access.h>
@@ -183,15 +184,16 @@ long domctl_setvcpuextstate(struct domain *d, struct xen_domctl *op)
 
 #define MSR_MISC_FEATURES_ENABLES 0x140u
 #define CPUID_FAULTING            1u
-#define NR_SAVED_MSRS             1u
+#define NR_SAVED_MSRS             2u
 
 /* ABI: only registers that are not 0 are told. */
 long domctl_get_vcpu_msrs(struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_vcpu_msrs *a = &op->u.vcpu_msrs;
-    const struct xen_domctl_vcpu_msr faulting = { .index = MSR_MISC_FEATURES_ENABLES, .value = CPUID_FAULTING };
     struct vcpu *v = domain_vcpu(d, a->vcpu);
     const bool only_count = handle_is_null(a->msrs);
+    struct xen_domctl_vcpu_msr msrs[NR_SAVED_MSRS] = { 0 };
+    uint32_t nr = 0;
 
     if (v == NULL || v == current)
         return ERR(EINVAL);
@@ -199,18 +201,40 @@ long domctl_get_vcpu_msrs(struct domain *d, struct xen_domctl *op)
         a->msr_count = NR_SAVED_MSRS;
         return only_count ? 0 : ERR(ENOBUFS);
     }
-    a->msr_count = read_once(v->arch.cpuid_faulting) ? 1 : 0;
-    return a->msr_count != 0 && copy_to_guest(a->msrs, &faulting, 1) ? ERR(EFAULT) : 0;
+    if (read_once(v->arch.spec_ctrl) != 0)
+        msrs[nr++] = (struct xen_domctl_vcpu_msr){ .index = MSR_SPEC_CTRL, .value = read_once(v->arch.spec_ctrl) };
+    if (read_once(v->arch.cpuid_faulting))
+        msrs[nr++] = (struct xen_domctl_vcpu_msr){ .index = MSR_MISC_FEATURES_ENABLES, .value = CPUID_FAULTING };
+    a->msr_count = nr;
+    return nr != 0 && copy_to_guest(a->msrs, msrs, nr) ? ERR(EFAULT) : 0;
+}
+
+static int load_cpuid_faulting(struct vcpu *v, uint64_t value)
+{
+    if (value & ~(uint64_t)CPUID_FAULTING ||
+        (value != 0 && !(v->domain->arch.cpu_policy->platform_info & PLATFORM_INFO_CPUID_FAULTING)))
+        return ERR(EINVAL);
+    v->arch.cpuid_faulting = value != 0;
+    return 0;
+}
+
+static int load_spec_ctrl(struct vcpu *v, uint64_t value)
+{
+    if (value & ~(uint64_t)spec_ctrl_guest_bits(v))
+        return ERR(EINVAL);
+    v->arch.spec_ctrl = (uint32_t)value;
+    return 0;
 }
 
 static int load_msr(struct vcpu *v, const struct xen_domctl_vcpu_msr *msr)
 {
-    if (msr->reserved != 0 || msr->index != MSR_MISC_FEATURES_ENABLES || msr->value & ~(uint64_t)CPUID_FAULTING)
+    if (msr->reserved != 0)
         return ERR(EINVAL);
-    if (msr->value != 0 && !(v->domain->arch.cpu_policy->platform_info & PLATFORM_INFO_CPUID_FAULTING))
-        return ERR(EINVAL);
-    v->arch.cpuid_faulting = msr->value != 0;
-    return 0;
+    switch (msr->index) {
+    case MSR_MISC_FEATURES_ENABLES: return load_cpuid_faulting(v, msr->value);
+    case MSR_SPEC_CTRL:             return load_spec_ctrl(v, msr->value);
+    default:                        return ERR(EINVAL);
+    }
 }
 
 /* ABI: after an error msr_count names the entry that it is about. */

@@ -9,6 +9,7 @@
 #include <arch/page.h>
 #include <arch/percpu.h>
 #include <arch/platform.h>
+#include <arch/spec_ctrl.h>
 #include <arch/tlb.h>
 #include <hv/lib.h>
 #include <hv/log.h>
@@ -145,6 +146,7 @@ void cpu_init_this(void)
     init_control_registers();
     init_syscall(cpu);
     init_lfence();
+    spec_ctrl_init_cpu();
 }
 
 void cpu_enter_idle(void)

@@ -75,6 +75,7 @@ static void reset_registers(struct vcpu *v)
     v->arch.in_syscall = false;
     v->arch.cpuid_faulting = false;
     v->arch.tsc_aux = 0;
+    v->arch.spec_ctrl = 0;
     v->arch.mcg_status = 0;
 }
 

@@ -5,6 +5,7 @@
  * Lock: system policies are constant after the first domain; a domain's changes only before it runs.
  */
 #include <arch/pv.h>
+#include <arch/spec_ctrl.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/lib.h>
@@ -267,6 +268,8 @@ static void make_pv(struct cpu_policy *p, const struct cpu_policy *host, bool op
     words[1] |= 1u << (XEN_X86_FEATURE_HYPERVISOR & 31);
     for (unsigned int n = 0; n < CPU_FEATURE_WORDS; n++)
         words[n] &= mask[n];
+    if (!spec_ctrl_msr_is_virtual())
+        words[XEN_X86_FEATURE_IBRSB / 32] &= ~(1u << (XEN_X86_FEATURE_IBRSB % 32));
     cpu_policy_from_features(p, words);
     BASIC_MAX(p) = min(BASIC_MAX(p), CPU_POLICY_BASIC - 1);
     p->feat[0].a = min(p->feat[0].a, CPU_POLICY_FEAT - 1);

@@ -60,8 +60,8 @@ static bool has(const uint32_t *words, unsigned int feature) { return words[feat
 #define F(name) XEN_X86_FEATURE_##name
 
 /*
- * Marked A in the public header, less those that need state which is not switched for PV guests: speculation
- * controls (SPEC_CTRL, PRED_CMD, ARCH_CAPS) and AMD's breakpoint masks. ABI otherwise.
+ * Marked A in the public header, less those that need state which is not switched for PV guests: ARCH_CAPS, SBPB and
+ * AMD's breakpoint masks. ABI otherwise.
  */
 static const uint16_t pv_features[] = {
     F(FPU), F(DE), F(TSC), F(MSR), F(PAE), F(MCE), F(CX8), F(APIC), F(SEP), F(MCA), F(CMOV), F(PAT), F(CLFLUSH), F(ACPI),
@@ -75,11 +75,11 @@ static const uint16_t pv_features[] = {
     F(CLFLUSHOPT), F(CLWB), F(AVX512PF), F(AVX512ER), F(AVX512CD), F(SHA), F(AVX512BW), F(AVX512VL),
     F(PREFETCHWT1), F(AVX512_VBMI), F(AVX512_VBMI2), F(GFNI), F(VAES), F(VPCLMULQDQ), F(AVX512_VNNI), F(AVX512_BITALG),
     F(AVX512_VPOPCNTDQ), F(RDPID), F(CLDEMOTE),
-    F(CLZERO), F(RSTR_FP_ERR_PTRS), F(SSB_NO), F(BTC_NO),
-    F(AVX512_4VNNIW), F(AVX512_4FMAPS), F(FSRM), F(MD_CLEAR), F(SERIALIZE),
+    F(CLZERO), F(RSTR_FP_ERR_PTRS), F(IBPB), F(SSB_NO), F(BTC_NO), F(IBPB_RET),
+    F(AVX512_4VNNIW), F(AVX512_4FMAPS), F(FSRM), F(MD_CLEAR), F(SERIALIZE), F(IBRSB), F(STIBP), F(SSBD),
     F(AVX_VNNI), F(AVX512_BF16), F(FZRM), F(FSRS), F(FSRCS),
-    F(LFENCE_DISPATCH), F(VERW_CLEAR), F(NSCB), F(SRSO_NO), F(SRSO_US_NO),
-    F(MCDT_NO), F(TSA_SQ_NO), F(TSA_L1_NO),
+    F(LFENCE_DISPATCH), F(VERW_CLEAR), F(NSCB), F(IBPB_BRTYPE), F(SRSO_NO), F(SRSO_US_NO),
+    F(INTEL_PSFD), F(MCDT_NO), F(TSA_SQ_NO), F(TSA_L1_NO),
 };
 static const uint16_t pv_optional[] = { F(HLE), F(MOVDIRI), F(MOVDIR64B), F(ITSC), F(AVX512_VP2INTERSECT), F(TSXLDTRK) };
 
@@ -108,6 +108,7 @@ static const struct { uint16_t first, second; } needs[] = {
     { F(AVX512F), F(AVX512_VPOPCNTDQ) }, { F(AVX512F), F(AVX512_4VNNIW) }, { F(AVX512F), F(AVX512_4FMAPS) },
     { F(AVX512F), F(AVX512_VP2INTERSECT) }, { F(AVX512BW), F(AVX512_VBMI) }, { F(AVX512BW), F(AVX512_VBMI2) },
     { F(AVX512BW), F(AVX512_BITALG) }, { F(AVX512BW), F(AVX512_BF16) }, { F(RTM), F(TSXLDTRK) },
+    { F(IBRSB), F(STIBP) }, { F(IBRSB), F(SSBD) }, { F(IBRSB), F(INTEL_PSFD) },
 };
 
 void cpu_policy_drop_orphans(uint32_t words[CPU_FEATURE_WORDS])

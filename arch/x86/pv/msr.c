@@ -5,6 +5,7 @@
  */
 #include <arch/cpu_policy.h>
 #include <arch/pv.h>
+#include <arch/spec_ctrl.h>
 #include <arch/time.h>
 #include <hv/errno.h>
 #include <hv/frame.h>
@@ -225,6 +226,8 @@ static int read_known(struct vcpu *v, uint32_t msr, uint64_t *value)
         return read_machine(is_intel() || is_amd(), msr, value);
     case MSR_PLATFORM_INFO:
         return read_constant(true, p->platform_info, value);
+    case MSR_SPEC_CTRL:
+        return read_constant(spec_ctrl_guest_bits(v) != 0, v->arch.spec_ctrl, value);
     case MSR_ARCH_CAPS:
         return read_constant(cpu_policy_has(p, XEN_X86_FEATURE_ARCH_CAPS), p->arch_caps, value);
     case MSR_MISC_FEATURES:
@@ -369,6 +372,10 @@ static int write_known(struct vcpu *v, uint32_t msr, uint64_t value)
         return write_base(v, msr, value);
     case MSR_HYPERCALL_PAGE:
         return write_hypercall_page(v, value);
+    case MSR_SPEC_CTRL:
+        return spec_ctrl_guest_write(v, value);
+    case MSR_PRED_CMD:
+        return spec_ctrl_guest_command(v, value);
     case MSR_MISC_FEATURES:
         return write_misc_features(v, value);
     case MSR_TSC_AUX:

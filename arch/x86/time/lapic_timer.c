@@ -7,6 +7,7 @@
 
 #include <arch/cpu.h>
 #include <arch/platform.h>
+#include <arch/spec_ctrl.h>
 #include <hv/sched.h>
 #include <hv/softirq.h>
 
@@ -54,5 +55,6 @@ void arch_timer_program(uint64_t deadline_ns)
 void arch_idle(void)
 {
     /* SDM2 STI: interrupts are held off until after the next instruction, so none is lost before HLT. */
+    spec_ctrl_idle();
     __asm__ volatile("sti; hlt" ::: "memory");
 }

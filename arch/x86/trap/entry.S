@@ -94,6 +94,7 @@ trap_common:
     SAVE_REGISTERS
     CLEAR_REGISTERS
     CLEAR_AC
+    PATCH PATCH_SPEC_ENTRY, NOP5, call spec_enter
     cld
     movq %rsp, %rdi
     call trap_entry
@@ -123,6 +124,7 @@ trap_ist:
     cld
     testb $3, FRAME_CS(%rsp)
     jz 1f
+    PATCH PATCH_SPEC_ENTRY, NOP5, call spec_enter
     movq %rsp, %rsi
     movq %rsp, %rdi
     orq $(STACK_BYTES - 1), %rdi
@@ -133,8 +135,10 @@ trap_ist:
     movq %rsp, %rdi
     call trap_entry
     jmp exit_to_guest
-1:  movq %rsp, %rdi
+1:  PATCH PATCH_SPEC_IST, NOP5, call spec_ist_enter
+    movq %rsp, %rdi
     call trap_entry
+    PATCH PATCH_SPEC_IST, NOP5, call spec_ist_leave
     LOAD_REGISTERS
     addq $8, %rsp
     iretq
@@ -200,6 +204,7 @@ sysenter_entry:
 syscall_entry:
     SAVE_REGISTERS
     CLEAR_REGISTERS
+    PATCH PATCH_SPEC_ENTRY, NOP5, call spec_enter
     movq %rsp, %rdi
     call trap_syscall
     /* falls through */
@@ -220,7 +225,10 @@ exit_to_guest:
     orb VCPU_INFO_UPCALL_PENDING(%rdx), %al
     testl %eax, %eax
     jnz 4f
-5:  cmpl $TRAP_SYSCALL, FRAME_VECTOR(%rsp)
+5:  PATCH PATCH_SPEC_EXIT, NOP5, jmp spec_leave
+    .globl spec_left
+spec_left:
+    cmpl $TRAP_SYSCALL, FRAME_VECTOR(%rsp)
     jne 2f
     /*
      * SYSRET only if it gives what IRET would: rcx and r11 hold rip and rflags, flat selectors, canonical rip.

@@ -107,6 +107,7 @@ struct arch_vcpu {
     bool fpu_initialised;
     uint64_t xcr0;
     uint32_t tsc_aux;
+    uint32_t spec_ctrl;                 /* the guest's MSR_SPEC_CTRL */
     bool cpuid_faulting;                /* the guest asked for it (MSR_MISC_FEATURES_ENABLES) */
 
     unsigned int dirty_cpu;             /* CPU that still holds lazily kept state; ~0u none */

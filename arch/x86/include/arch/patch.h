@@ -9,7 +9,17 @@
 #ifndef ARCH_PATCH_H
 #define ARCH_PATCH_H
 
-#define PATCH_SMAP     0 /* CR4.SMAP is on */
+#define PATCH_SMAP       0 /* CR4.SMAP is on */
+/* docs/side-channels.md */
+#define PATCH_SPEC_ENTRY 1 /* entry has something to do, of what follows */
+#define PATCH_SPEC_EXIT  2
+#define PATCH_SPEC_IST   3
+#define PATCH_SPEC_MSR   4
+#define PATCH_SPEC_IBPB  5
+#define PATCH_SPEC_RSB   6
+#define PATCH_SPEC_BHB   7
+#define PATCH_SPEC_VERW  8
+#define PATCH_SPEC_DIV   9
 
 #ifdef __ASSEMBLY__
 
@@ -31,6 +41,7 @@
 .endm
 
 #define NOP3 "0x0f, 0x1f, 0x00"
+#define NOP5 "0x0f, 0x1f, 0x44, 0x00, 0x00"
 #define SET_AC   PATCH PATCH_SMAP, NOP3, stac
 #define CLEAR_AC PATCH PATCH_SMAP, NOP3, clac
 

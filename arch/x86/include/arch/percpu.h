@@ -20,8 +20,9 @@ struct cpu_info {
     uint64_t percpu_offset;
     struct vcpu *current_vcpu;
     unsigned int cpu;
-    uint32_t unused;
-    uint64_t pad_end;
+    uint32_t spec_flags;         /* SPEC_FLAG_*, of current (arch/spec_ctrl.h) */
+    uint32_t spec_guest_msr;     /* MSR_SPEC_CTRL of current */
+    uint32_t pad_end;
 };
 _Static_assert(sizeof(struct cpu_info) % 16 == 0, "stack alignment");
 _Static_assert((offsetof(struct cpu_info, guest) + sizeof(struct trap_frame)) % 16 == 0, "TSS.RSP0 alignment");

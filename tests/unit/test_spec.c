@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Speculation: which CPUs get what by default, and what spec-ctrl= changes. Expected: stock Xen's boot log on the same CPU model. */
+// sources: arch/x86/cpu/spec/bugs.c arch/x86/cpu/spec/choose.c arch/x86/cpu/spec/options.c hv/core/param.c hv/lib/parse.c
+#include "host_support.h"
+#include <arch/spec_ctrl.h>
+#include <hv/lib.h>
+#include <hv/param.h>
+#include "../../arch/x86/cpu/spec/spec.h"
+
+size_t strlcpy(char *dst, const char *src, size_t size)
+{
+    return (size_t)snprintf(dst, size, "%s", src);
+}
+
+#define F(name) XEN_X86_FEATURE_##name
+
+/* param.c is linked for param_parse_bool(): a table of options with one that nobody gives. */
+static bool unused;
+BOOT_PARAM_BOOL(unused, "unused", unused);
+
+static struct spec_machine machine;
+
+static struct spec_machine *cpu(enum cpu_vendor vendor, unsigned int family, unsigned int model, unsigned int stepping)
+{
+    machine = (struct spec_machine){ .vendor = vendor, .family = family, .model = model, .stepping = stepping, .smep = true };
+    return &machine;
+}
+
+static void has(unsigned int feature)
+{
+    machine.words[feature / 32] |= 1u << (feature % 32);
+}
+
+static struct spec_settings choose(const char *options)
+{
+    struct spec_options o = SPEC_OPTIONS_DEFAULT;
+    struct spec_settings s;
+
+    assert_int_equal(spec_parse(options, &o), 0);
+    spec_choose(&machine, &o, &s);
+    return s;
+}
+
+static void test_nothing_to_do(void **state)
+{
+    cpu(CPU_VENDOR_AMD, 0xf, 0x6b, 1); /* QEMU's qemu64 */
+    struct spec_settings s = choose("");
+
+    assert_int_equal(s.thunk, THUNK_RETPOLINE);
+    assert_false(s.rsb || s.verw || s.msr_pv || s.div || s.ibpb_switch || s.ibpb_entry_domu || s.bhb_entry_domu);
+    assert_int_equal(s.own_msr, 0);
+    machine.smep = false;
+    assert_true(choose("").rsb);
+    assert_false(choose("no-rsb").rsb);
+}
+
+static void test_haswell_without_microcode(void **state)
+{
+    cpu(CPU_VENDOR_INTEL, 6, 0x3c, 4);
+    struct spec_settings s = choose("");
+
+    assert_int_equal(s.thunk, THUNK_RETPOLINE);
+    assert_true(s.bhb_entry_domu && !s.bhb_entry_dom0 && s.bhb_seq == BHB_SHORT);
+    assert_false(s.rsb || s.verw || s.msr_pv);
+    assert_int_equal(s.bugs & (BUG_L1TF | BUG_MDS), BUG_L1TF | BUG_MDS);
+    assert_true(choose("bhb-entry").bhb_entry_dom0);
+    assert_false(choose("pv=no").bhb_entry_domu);
+    assert_int_equal(choose("bhb-seq=long").bhb_seq, BHB_LONG);
+}
+
+static void test_skylake(void **state)
+{
+    cpu(CPU_VENDOR_INTEL, 6, 0x5e, 3);
+    has(F(IBRSB));
+    struct spec_settings s = choose("");
+
+    /* Its returns are predicted like indirect branches: no retpolines. */
+    assert_true(s.thunk == THUNK_JMP && s.ibrs && s.own_msr == SPEC_CTRL_IBRS);
+    assert_true(s.msr_pv && s.ibpb_switch && s.bhb_entry_domu && !s.verw);
+    has(F(MD_CLEAR));
+    assert_true(choose("").verw);
+    assert_false(choose("md-clear=no-pv").verw || choose("verw=0").verw);
+    assert_true(choose("verw=no-hvm").verw);
+    has(F(STIBP));
+    has(F(SSBD));
+    assert_int_equal(choose("ssbd").own_msr, SPEC_CTRL_IBRS | SPEC_CTRL_STIBP | SPEC_CTRL_SSBD);
+    assert_true(choose("no-ibrs").thunk == THUNK_RETPOLINE && choose("no-ibrs").own_msr == 0);
+    assert_true(choose("bti-thunk=lfence").thunk == THUNK_LFENCE && !choose("bti-thunk=lfence").ibrs);
+    /* It says that returns are sound. */
+    has(F(ARCH_CAPS));
+    assert_true(choose("").thunk == THUNK_RETPOLINE && !choose("").ibrs);
+}
+
+static void test_immune_intel(void **state)
+{
+    cpu(CPU_VENDOR_INTEL, 6, 0x55, 7); /* Cascade Lake */
+    const unsigned int words[] = { F(IBRSB), F(STIBP), F(ARCH_CAPS), F(EIBRS), F(RDCL_NO), F(MDS_NO), F(TAA_NO), F(MD_CLEAR), F(BHI_CTRL) };
+
+    for (unsigned int i = 0; i < array_size(words); i++)
+        has(words[i]);
+    struct spec_settings s = choose("");
+
+    assert_true(s.thunk == THUNK_JMP && s.ibrs && s.stibp && s.bhi_dis_s);
+    assert_false(s.verw || s.bhb_entry_domu || s.bugs & (BUG_L1TF | BUG_MDS | BUG_TAA));
+    assert_false(choose("no-bhi-dis-s").bhi_dis_s);
+    assert_true(choose("no-bhi-dis-s").bhb_entry_domu);
+}
+
+static void test_unknown_intel_has_everything(void **state)
+{
+    cpu(CPU_VENDOR_INTEL, 6, 0xee, 0);
+    has(F(MD_CLEAR));
+    assert_true(choose("").verw);
+    assert_int_equal(choose("").bugs & BUG_L1TF, BUG_L1TF);
+}
+
+static void test_gathers(void **state)
+{
+    cpu(CPU_VENDOR_INTEL, 6, 0x8c, 1);
+    assert_false(choose("").gds_by_avx);
+    has(F(AVX2));
+    assert_true(choose("").gds_by_avx);
+    assert_false(choose("gds-mit=no").gds_by_avx);
+    machine.virtual = true;
+    assert_false(choose("").gds_by_avx);
+    machine.virtual = false;
+    has(F(ARCH_CAPS));
+    has(F(GDS_CTRL));
+    assert_true(choose("").gds_by_msr && !choose("").gds_by_avx);
+    has(F(GDS_NO));
+    assert_false(choose("").gds_by_msr);
+}
+
+static void test_zen(void **state)
+{
+    cpu(CPU_VENDOR_AMD, 0x17, 1, 2);
+    assert_true(choose("").div && !choose("").ibpb_entry_domu);
+    assert_false(choose("no-div-scrub").div);
+    has(F(IBPB));
+    struct spec_settings s = choose("");
+
+    assert_true(s.ibpb_entry_domu && !s.ibpb_entry_dom0 && s.rsb && !s.ibpb_switch && !s.msr_pv);
+    assert_true(choose("ibpb-entry").ibpb_entry_dom0);
+    assert_true(choose("ibpb-entry=no-pv").ibpb_switch);
+    has(F(AMD_STIBP));
+    assert_true(!choose("").div && choose("").stibp && choose("").own_msr == SPEC_CTRL_STIBP);
+
+    cpu(CPU_VENDOR_AMD, 0x19, 0x61, 2); /* Zen 4 */
+    has(F(IBPB));
+    has(F(BTC_NO));
+    has(F(AUTO_IBRS));
+    s = choose("");
+    assert_true(s.auto_ibrs && s.thunk == THUNK_JMP && s.ibpb_switch && !s.ibpb_entry_domu && !s.verw);
+    has(F(IBPB_BRTYPE));
+    has(F(IBPB_RET));
+    has(F(VERW_CLEAR));
+    s = choose("");
+    assert_true(s.ibpb_entry_domu && !s.rsb && s.verw);
+    has(F(SRSO_US_NO));
+    assert_false(choose("").ibpb_entry_domu);
+}
+
+static void test_off(void **state)
+{
+    static const char *const ways[] = { "no", "off", "0", "xen=no", "no-xen" };
+
+    for (unsigned int i = 0; i < array_size(ways); i++) {
+        cpu(CPU_VENDOR_INTEL, 6, 0x5e, 3);
+        has(F(IBRSB));
+        has(F(MD_CLEAR));
+        struct spec_settings s = choose(ways[i]);
+
+        assert_int_equal(s.thunk, THUNK_JMP);
+        assert_false(s.ibrs || s.rsb || s.verw || s.ibpb_switch || s.ibpb_entry_domu || s.bhb_entry_domu || s.div || s.own_msr);
+        /* Without Xen's own use, what guests use stays. */
+        assert_int_equal(s.msr_pv, i >= 3);
+    }
+    assert_true(choose("no,verw").verw);
+}
+
+static void test_bad_items(void **state)
+{
+    static const char *const bad[] = { "yes", "xen", "xen=yes", "foo", "rsb=foo", "bti-thunk=bar", "no-bti-thunk", "ibrs=pv=no", "rsb=no-" };
+
+    for (unsigned int i = 0; i < array_size(bad); i++) {
+        struct spec_options o = SPEC_OPTIONS_DEFAULT;
+
+        assert_int_not_equal(spec_parse(bad[i], &o), 0);
+    }
+    struct spec_options o = SPEC_OPTIONS_DEFAULT;
+
+    /* What is good in a list counts. */
+    assert_int_not_equal(spec_parse("no-pv,foo,ibrs,", &o), 0);
+    assert_true(o.rsb == 0 && o.msr_sc == 0 && o.ibrs == 1 && o.ibpb == -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_to_do), cmocka_unit_test(test_haswell_without_microcode), cmocka_unit_test(test_skylake),
+        cmocka_unit_test(test_immune_intel), cmocka_unit_test(test_unknown_intel_has_everything), cmocka_unit_test(test_gathers),
+        cmocka_unit_test(test_zen), cmocka_unit_test(test_off), cmocka_unit_test(test_bad_items),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
