@@ -44,7 +44,7 @@ long domctl_sendtrigger(struct domain *d, struct xen_domctl *op)
     struct vcpu *v = domain_vcpu(d, a->vcpu);
 
     if (v == NULL)
-        return a->vcpu < d->max_vcpus ? ERR(ESRCH) : ERR(EINVAL);
+        return ERR(ESRCH);
     switch (a->trigger) {
     case XEN_DOMCTL_SENDTRIGGER_NMI:
         if (!__atomic_exchange_n(&v->nmi_pending, true, __ATOMIC_SEQ_CST)) {
