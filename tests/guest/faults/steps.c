@@ -154,6 +154,19 @@ static long run_affinity(void)
     return domctl_faulty(XEN_DOMCTL_setvcpuaffinity);
 }
 
+static xen_cpuid_leaf_t leaves[512];
+static xen_msr_entry_t msrs[32];
+
+static long cpu_policy(uint32_t cmd)
+{
+    ctl.u.cpu_policy = (struct xen_domctl_cpu_policy){ .nr_leaves = 512, .nr_msrs = 32 };
+    set_xen_guest_handle(ctl.u.cpu_policy.leaves, leaves);
+    set_xen_guest_handle(ctl.u.cpu_policy.msrs, msrs);
+    return domctl_faulty(cmd);
+}
+
+static long run_get_policy(void) { return cpu_policy(XEN_DOMCTL_get_cpu_policy); }
+
 static long run_read_console(void)
 {
     static char text[1024];
@@ -213,6 +226,16 @@ static void fill_ports(void)
 {
     for (unsigned int i = 1; i < 128; i++)
         CHECK_RC(alloc_port(false), 0);
+}
+
+static long run_bind(void)
+{
+    struct evtchn_alloc_unbound a = { .dom = DOMID_SELF, .remote_dom = 0 };
+    struct evtchn_bind_interdomain b = { .remote_dom = 0 };
+
+    CHECK_RC(HC2(event_channel_op, EVTCHNOP_alloc_unbound, &a), 0);
+    b.remote_port = a.port;
+    return F2(event_channel_op, EVTCHNOP_bind_interdomain, &b);
 }
 
 static uint8_t *control_page, *array_page;
@@ -368,6 +391,14 @@ static long run_version_2(void)
 
 /* ---- ourselves ---- */
 
+static long run_ldt(void)
+{
+    static uint64_t ldt[512] page_aligned;
+    struct mmuext_op op = { .cmd = MMUEXT_SET_LDT, .arg1.linear_addr = (unsigned long)ldt, .arg2.nr_ents = 512 };
+
+    return F4(mmuext_op, &op, 1, 0, DOMID_SELF);
+}
+
 static void idle_vcpu(void *arg) { }
 
 /* There is no way back: each attempt takes another one. */
@@ -454,6 +485,7 @@ const struct step steps[] = {
     { "getdomaininfolist", STARTED, NULL, run_get_list, NULL, 0 },
     { "getvcpuextstate", STARTED, NULL, run_get_extended_state, NULL, 0 },
     { "getpageframeinfo3", STARTED, NULL, run_page_types, NULL, 0 },
+    { "get_cpu_policy", WITH_VCPUS, NULL, run_get_policy, NULL, 0 },
     { "setvcpuaffinity", WITH_VCPUS, NULL, run_affinity, NULL, 0 },
     { "readconsole", NOTHING, NULL, run_read_console, NULL, 0 },
     { "ioport_permission", CREATED, NULL, run_ports, NULL, 0 },
@@ -462,6 +494,7 @@ const struct step steps[] = {
     { "set_memory_map", CREATED, NULL, run_memory_map, NULL, 0 },
     { "alloc_unbound, the first", CREATED, NULL, run_alloc_port, NULL, 0 },
     { "alloc_unbound, another page", WITH_VCPUS, fill_ports, run_alloc_port, NULL, 0 },
+    { "bind_interdomain", NOTHING, NULL, run_bind, reset_events, 0 },
     { "init_control", NOTHING, NULL, run_fifo_init, reset_events, ONCE },
     { "expand_array", NOTHING, fifo_init, run_fifo_expand, reset_events, 0 },
     { "event reset", WITH_VCPUS, many_ports, run_reset, NULL, 0 },
@@ -471,6 +504,7 @@ const struct step steps[] = {
     { "grant copy", NOTHING, set_up_grants, run_grant_copy, NULL, GROWS },
     { "grant set_version", NOTHING, NULL, run_version_2, to_version_1, GROWS },
     { "vcpu_op initialise", NOTHING, next_vcpu, run_vcpu, NULL, ONCE | GROWS },
+    { "set_ldt", NOTHING, NULL, run_ldt, NULL, 0 },
     { "set_gdt", NOTHING, NULL, run_gdt, NULL, 0 },
     { "set_trap_table", NOTHING, NULL, run_trap_table, NULL, 0 },
     { "multicall", NOTHING, NULL, run_multicall, NULL, 0 },
