@@ -99,7 +99,7 @@ int l1e_acquire_all(const struct pt_context *c, pte_t *table, uint16_t *nr_done)
     return 0;
 }
 
-static inline void release(const struct pt_context *c, pte_t e)
+static always_inline void release(const struct pt_context *c, pte_t e)
 {
     struct frame *f;
 
@@ -212,17 +212,81 @@ int l1e_change_if(const struct pt_context *c, pte_t *slot, pte_t *expected, pte_
     return change_if(c, slot, expected, e);
 }
 
-int l1e_change(const struct pt_context *c, pte_t *slot, pte_t e, bool keep_ad)
+/* Every round that fails is a change by somebody else. */
+static noinline int change(const struct pt_context *c, pte_t *slot, pte_t e, uint64_t kept)
 {
-    const uint64_t kept = unlikely(keep_ad) ? PTE_A | PTE_D : 0;
     pte_t old = read_once(*slot);
     int rc;
 
-    /* Every round that fails is a change by somebody else. */
     do
         rc = change_if(c, slot, &old, e | (old & kept));
     while (unlikely(rc == -XEN_EAGAIN));
     return rc;
+}
+
+/*
+ * mprotect's bulk: RW of a page of the owner goes on or off, and nobody interferes. References are taken and
+ * dropped as in change_rw(). false: nothing is done, the long way decides.
+ */
+static always_inline bool try_rw_off(struct frame *f, pte_t *slot, pte_t old, pte_t e)
+{
+    if (!exchange(slot, &old, e))
+        return false;
+    frame_drop_type_fast(f);
+    return true;
+}
+
+static always_inline bool try_rw_on(const struct domain *owner, struct frame *f, pte_t *slot, pte_t old, pte_t e)
+{
+    if (unlikely(!frame_get_fast(f, owner)))
+        return false;
+    if (likely(frame_take_writable_fast(f, owner) == 0)) {
+        if (exchange(slot, &old, e)) {
+            frame_put_fast(f);
+            return true;
+        }
+        frame_drop_type(f);
+    }
+    frame_put(f);
+    return false;
+}
+
+static always_inline bool try_change_rw(const struct pt_context *c, pte_t *slot, pte_t old, pte_t e)
+{
+    struct frame *f = frame_of(pte_mfn(e));
+
+    if (unlikely(e & PTE_CACHE_ATTR) || unlikely(!mfn_is_valid(pte_mfn(e))) || unlikely(c->pages != c->owner))
+        return false;
+    if (e & PTE_RW)
+        return try_rw_on(c->owner, f, slot, old, e);
+    return likely(read_once(f->owner) == c->owner->id) && try_rw_off(f, slot, old, e);
+}
+
+static noinline int change_known_any(const struct pt_context *c, pte_t *slot, pte_t e, uint64_t kept, pte_t old, pte_t wanted)
+{
+    const int rc = change_any(c, slot, &old, wanted);
+
+    return likely(rc != -XEN_EAGAIN) ? rc : change(c, slot, e, kept);
+}
+
+/* The short ways first: they need no registers saved. */
+int l1e_change(const struct pt_context *c, pte_t *slot, pte_t e, bool keep_ad)
+{
+    const uint64_t kept = unlikely(keep_ad) ? PTE_A | PTE_D : 0;
+    pte_t old = read_once(*slot), wanted = e | (old & kept);
+    enum change kind = CHANGE_ANY;
+
+    if (e & PTE_P) {
+        if (unlikely(e & c->l1_forbidden))
+            return ERR(EINVAL);
+        wanted = l1e_adjust(wanted);
+        kind = kind_of_change(old, wanted);
+    }
+    if (kind == CHANGE_ANY)
+        return change_known_any(c, slot, e, kept, old, wanted);
+    if (likely(kind == CHANGE_RW ? try_change_rw(c, slot, old, wanted) : exchange(slot, &old, wanted)))
+        return 0;
+    return change(c, slot, e, kept);
 }
 
 void l1e_move(const struct pt_context *c, pte_t *to, pte_t *from)
