@@ -80,12 +80,14 @@ static boot_code void sort_memory(void)
 /* Firmware lists overlap at times: what is not RAM wins over RAM. */
 static boot_code void cut_overlaps(void)
 {
-    for (unsigned int i = 0; i + 1 < boot_info.nr_memory; i++) {
+    for (unsigned int i = 0; i + 1 < boot_info.nr_memory; ) {
         struct memory_range *a = &boot_info.memory[i], *b = &boot_info.memory[i + 1];
         const uint64_t a_end = a->start + a->size;
 
-        if (a_end <= b->start)
+        if (a_end <= b->start) {
+            i++;
             continue;
+        }
         if (b->kind != MEMORY_RAM) {
             const uint64_t b_end = b->start + b->size;
 

@@ -30,11 +30,15 @@ static boot_code const void *at(uint32_t paddr)
 
 static boot_code void read_memory_map(const struct mb1_info *info)
 {
-    for (uint32_t p = info->memory_map; p - info->memory_map < info->memory_map_bytes;) {
-        const struct mb1_memory *m = at(p);
+    const char *map = at(info->memory_map);
 
+    for (uint64_t off = 0; off < info->memory_map_bytes;) {
+        const struct mb1_memory *m = (const void *)(map + off);
+
+        if (m->size < sizeof(*m) - sizeof(m->size))
+            break;
         boot_add_memory(m->start, m->bytes, m->kind);
-        p += m->size + (uint32_t)sizeof(m->size);
+        off += (uint64_t)m->size + sizeof(m->size);
     }
 }
 
@@ -47,7 +51,7 @@ boot_code void boot_from_multiboot1(uint32_t info_paddr)
     if (info->flags & MB1_COMMAND_LINE)
         boot_info.command_line = boot_skip_file_name(boot_copy_text(at(info->command_line)));
     if (info->flags & MB1_MODULES)
-        for (uint32_t i = 0; i < info->nr_modules; i++) {
+        for (uint32_t i = 0; i < min(info->nr_modules, BOOT_MAX_MODULES); i++) {
             const struct mb1_module *m = (const struct mb1_module *)at(info->modules) + i;
 
             boot_add_module(m->start, m->end, m->text != 0 ? at(m->text) : "");

@@ -35,7 +35,9 @@ static boot_data struct firmware_memory firmware_memory[BOOT_MAX_FIRMWARE_MEMORY
 
 static boot_code void read_memory_map(const struct tag_memory *t)
 {
-    for (uint32_t off = sizeof(*t); t->entry_bytes != 0 && off + sizeof(struct memory_entry) <= t->tag.size; off += t->entry_bytes) {
+    if (t->entry_bytes < sizeof(struct memory_entry))
+        return;
+    for (uint64_t off = sizeof(*t); off + sizeof(struct memory_entry) <= t->tag.size; off += t->entry_bytes) {
         const struct memory_entry *m = (const void *)((const char *)t + off);
 
         boot_add_memory(m->start, m->bytes, m->kind);
@@ -52,7 +54,7 @@ static boot_code void read_firmware_memory(const struct tag_efi_memory *t)
 {
     unsigned int n = 0;
 
-    for (uint32_t off = sizeof(*t); off + sizeof(struct efi_descriptor) <= t->tag.size && n < BOOT_MAX_FIRMWARE_MEMORY; off += t->descriptor_bytes) {
+    for (uint64_t off = sizeof(*t); off + sizeof(struct efi_descriptor) <= t->tag.size && n < BOOT_MAX_FIRMWARE_MEMORY; off += t->descriptor_bytes) {
         const struct efi_descriptor *d = (const void *)((const char *)t + off);
 
         if (t->descriptor_bytes < sizeof(*d))
@@ -126,14 +128,14 @@ boot_code void boot_from_multiboot2(uint32_t info_paddr)
     const uint32_t total = *(const uint32_t *)info;
 
     for (unsigned int pass = 0; pass < 2; pass++) /* the loader's name decides how texts are read: first */
-        for (uint32_t off = 8; off + sizeof(struct tag) <= total;) {
+        for (uint64_t off = 8; off + sizeof(struct tag) <= total;) {
             const struct tag *t = (const void *)(info + off);
 
             if (t->type == TAG_END || t->size < sizeof(*t))
                 break;
             if ((t->type == TAG_LOADER) == (pass == 0))
                 read_tag(t);
-            off += round_up(t->size, 8u);
+            off += round_up((uint64_t)t->size, 8u);
         }
     boot_info.command_line = boot_skip_file_name(boot_info.command_line);
     tell_kind_of_screen();

@@ -5,9 +5,9 @@
 
 #include <hv/compiler.h>
 
-#define BOOT_MAX_MODULES 8
-#define BOOT_MAX_MEMORY  128
-#define BOOT_MAX_FIRMWARE_MEMORY 256
+#define BOOT_MAX_MODULES 8u
+#define BOOT_MAX_MEMORY  128u
+#define BOOT_MAX_FIRMWARE_MEMORY 256u
 
 struct boot_module {
     maddr_t start;
@@ -41,7 +41,7 @@ struct boot_info {
     unsigned int nr_firmware_memory;
     struct firmware_memory *firmware_memory; /* during start-up only */
     bool has_video;
-    uint8_t video[64];         /* struct dom0_vga_console_info as prepared for dom0 */
+    uint8_t video[64] aligned(8); /* struct dom0_vga_console_info as prepared for dom0 */
 };
 
 extern struct boot_info boot_info;
