@@ -52,7 +52,7 @@ static void noreturn resume(struct vcpu *v)
 void arch_context_switch(struct vcpu *prev, struct vcpu *next)
 {
     leave(prev);
-    cpu_info()->current_vcpu = next;
+    current = next;
     switch_address_space(prev, next);
     sched_switched(prev);
     if (!next->is_idle) {

@@ -52,12 +52,12 @@ void tlb_flush_local(unsigned int flags)
     else if (flags & TLB_FLUSH_NONGLOBAL)
         write_cr3(read_cr3());
     if (flags & TLB_FLUSH_CACHE)
-        __asm__ volatile("wbinvd" ::: "memory");
+        cpu_wbinvd();
 }
 
 void tlb_flush_local_page(uint64_t va)
 {
-    __asm__ volatile("invlpg (%0)" :: "r"(va) : "memory");
+    cpu_invlpg(va);
 }
 
 struct flush_request {

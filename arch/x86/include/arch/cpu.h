@@ -59,6 +59,9 @@ DEFINE_DR(3)
 DEFINE_DR(6)
 DEFINE_DR(7)
 
+static inline void cpu_invlpg(uint64_t va) { __asm__ volatile("invlpg (%0)" :: "r"(va) : "memory"); }
+static inline void cpu_wbinvd(void) { __asm__ volatile("wbinvd" ::: "memory"); }
+static inline void cpu_lldt(uint16_t sel) { __asm__ volatile("lldt %w0" :: "r"(sel) : "memory"); }
 #ifdef HV_HOST_TEST
 int sched_yield(void); /* the host's: its threads are more than its CPUs */
 static inline void cpu_relax(void) { (void)sched_yield(); }

@@ -255,12 +255,12 @@ static void load_ldtr(struct window *w, unsigned int entries)
         return;
     w->ldt_entries = entries;
     if (entries == 0) {
-        __asm__ volatile("lldt %w0" :: "r"(0));
+        cpu_lldt(0);
         return;
     }
     write_once(desc[1], base >> 32);
     write_once(desc[0], (limit & 0xffff) | (base & 0xffffff) << 16 | 0x82ULL << 40 | (base >> 24 & 0xff) << 56);
-    __asm__ volatile("lldt %w0" :: "r"(SEL_LDT) : "memory");
+    cpu_lldt(SEL_LDT);
 }
 
 static inline pte_t ldt_entry(const struct vcpu *v, unsigned int page)

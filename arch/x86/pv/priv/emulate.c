@@ -208,7 +208,7 @@ static enum emul_result identify(struct emul_context *c, uint32_t regs[4])
 static enum emul_result cache_flush(struct emul_context *c, bool write_back)
 {
     if (mmu_has_io(vcpu_of(c)->domain))
-        __asm__ volatile("wbinvd" ::: "memory");
+        cpu_wbinvd();
     return EMUL_OK;
 }
 
