@@ -7,6 +7,8 @@
 #include <hv/grant.h>
 #include <hv/log.h>
 #include <hv/param.h>
+#include <hv/perfc.h>
+#include <hv/trace.h>
 
 static boot_code void say_hello(void)
 {
@@ -36,6 +38,8 @@ void hv_main(unsigned int protocol, uint32_t info_paddr)
     console_init_input();                    /* serial input, now that interrupts and timers work */
     arch_init_smp();                         /* the other CPUs */
     domain_init();                           /* pseudo domains */
+    trace_init();                            /* tbuf_size= */
+    perfc_init();                            /* debug keys */
     event_init();                            /* debug keys */
     grant_init();
     arch_init_late();                        /* PCI, what needs domains */

@@ -7,6 +7,7 @@
 #include <arch/cpu.h>
 #include <hv/log.h>
 #include <hv/percpu.h>
+#include <hv/perfc.h>
 #include <hv/smp.h>
 
 struct outgoing_call {
@@ -81,6 +82,7 @@ void smp_call_interrupt(void)
     cpumask_t *from = &this_cpu(callers);
     unsigned int caller;
 
+    perfc_inc(ipis);
     cpumask_for_each(caller, from) {
         struct outgoing_call *call = &per_cpu(outgoing, caller);
 

@@ -12,6 +12,7 @@
 #include <hv/lib.h>
 #include <hv/log.h>
 #include <hv/percpu.h>
+#include <hv/trace.h>
 #include <xen/domctl.h>
 
 #define IDS_PER_CHUNK 512u
@@ -282,6 +283,8 @@ int domain_create(domid_t id, const struct domain_config *config, struct domain 
     domain_lifecycle_init(d);
     time_update_wallclock(d);
     set_entry(id, d);
+    trace(TRC_SCHED_DOM_ADD, id);
+    trace(TRC_DOM0_DOM_ADD, id);
     if (d->is_hardware)
         hardware_domain = d;
     if (!domain_get(d)) /* the caller's, beside that of D1 */
@@ -337,6 +340,8 @@ static void domain_free(void *arg)
     struct domain *d = arg;
 
     set_entry(d->id, NULL);
+    trace(TRC_SCHED_DOM_REM, d->id);
+    trace(TRC_DOM0_DOM_REM, d->id);
     domain_lifecycle_fini(d);
     for (unsigned int i = 0; i < d->max_vcpus; i++)
         if (d->vcpu[i] != NULL)

@@ -7,6 +7,7 @@
 #include "port.h"
 
 #include <hv/errno.h>
+#include <hv/perfc.h>
 
 /* The public vcpu_info is shared with the guest, which may write it at any time. */
 bool event_deliverable(const struct vcpu *v)
@@ -53,6 +54,7 @@ static void wake_pollers(struct domain *d, evtchn_port_t n)
 
 void event_raise(struct domain *d, struct event_port *p)
 {
+    perfc_inc(events_sent);
     if (event_format_of(d)->set_pending(d, p))
         wake_pollers(d, p->number);
 }

@@ -8,6 +8,7 @@
 #include <hv/errno.h>
 #include <hv/frame_refs.h>
 #include <hv/lib.h>
+#include <hv/perfc.h>
 
 /* A grant that is pinned for the copy. */
 struct pinned { struct domain *domain; /* referenced, NULL: none */ grant_ref_t ref; };
@@ -160,6 +161,7 @@ static void copy_chunk(void *ops, unsigned int n, void *state)
 {
     struct gnttab_copy *op = ops;
 
+    perfc_add(grant_copies, n);
     for (unsigned int i = 0; i < n; i++)
         op[i].status = (int16_t)copy_one(state, &op[i]);
 }

@@ -8,6 +8,8 @@
 #include <arch/tlb.h>
 #include <hv/errno.h>
 #include <hv/lib.h>
+#include <hv/perfc.h>
+#include <hv/trace.h>
 
 /* ---- map ---- */
 
@@ -70,6 +72,7 @@ static int map_from(struct domain *rd, struct gnttab_map_grant_ref *op)
         maptrack_free(m, handle);
         return rc;
     }
+    trace(TRC_MEM_PAGE_GRANT_MAP, op->dom);
     maptrack_publish(m, handle, rd, op->ref, op->flags);
     op->handle = handle;
     return GNTST_okay;
@@ -89,6 +92,7 @@ static void map_chunk(void *ops, unsigned int n, void *state)
 {
     struct gnttab_map_grant_ref *op = ops;
 
+    perfc_add(grant_maps, n);
     for (unsigned int i = 0; i < n; i++)
         op[i].status = (int16_t)map_one(state, &op[i]);
 }
@@ -149,6 +153,7 @@ static void unmap_begin(struct unmap *u, struct maptrack_entry *e)
     u->writable = is_writable(flags);
     u->ref = e->ref;
     u->granter = e->granter;
+    trace(TRC_MEM_PAGE_GRANT_UNMAP, e->granter->id);
     if (u->is_last)
         return;
     if (u->done == 0 || !domain_get(u->granter))
@@ -170,6 +175,7 @@ static void unmap_all(struct unmap *u, unsigned int n)
     struct maptrack *m = &d->grants->maptrack;
     uint32_t done = 0;
 
+    perfc_add(grant_unmaps, n);
     for (unsigned int i = 0; i < n; i++) {
         struct maptrack_entry *e = maptrack_claim(m, u[i].handle);
 

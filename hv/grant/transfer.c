@@ -10,6 +10,7 @@
 #include <hv/errno.h>
 #include <hv/lib.h>
 #include <hv/mm.h>
+#include <hv/trace.h>
 
 /* Marks the entry as committed if it accepts from `giver`. Table lock held. */
 static bool commit(struct grant_table *t, grant_ref_t ref, domid_t giver)
@@ -90,6 +91,8 @@ static int transfer_one(const struct gnttab_transfer *op)
         rc = GNTST_address_too_big;
     else if ((rc = give(e, op->ref, f)) != GNTST_okay)
         discard(f);
+    else
+        trace(TRC_MEM_PAGE_GRANT_TRANSFER, e->id);
     domain_put(e);
     return rc;
 }

@@ -9,13 +9,38 @@
 #include <hv/hypercall.h>
 #include <hv/hypercall_count.h>
 #include <hv/percpu.h>
+#include <hv/perfc.h>
 #include <hv/softirq.h>
+#include <hv/trace.h>
 
-hypercall_fn *const hypercall_table[MAX_HYPERCALL] = {
+static hypercall_fn *const handlers[MAX_HYPERCALL] = {
 #define HYPERCALL(nr, name, nargs, who) [nr] = hc_##name,
 #include "../../abi/hypercalls.def"
 #undef HYPERCALL
 };
+
+/* The same, with a trace record first. */
+#define HYPERCALL(nr, name, nargs, who) \
+    static long traced_##name(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5) \
+    { \
+        trace_hypercall(nr, (const uint64_t[]){ a1, a2, a3, a4, a5 }); \
+        return hc_##name(a1, a2, a3, a4, a5); \
+    }
+#include "../../abi/hypercalls.def"
+#undef HYPERCALL
+
+static hypercall_fn *const traced_handlers[MAX_HYPERCALL] = {
+#define HYPERCALL(nr, name, nargs, who) [nr] = traced_##name,
+#include "../../abi/hypercalls.def"
+#undef HYPERCALL
+};
+
+hypercall_fn *const *hypercall_table = handlers;
+
+void hypercall_table_select(bool traced)
+{
+    write_once(hypercall_table, traced ? traced_handlers : handlers);
+}
 
 static const char *const names[MAX_HYPERCALL] = {
 #define HYPERCALL(nr, name, nargs, who) [nr] = #name,
@@ -49,6 +74,7 @@ long hypercall_continue(uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3, uint
 {
     struct vcpu_hypercall *h = &current->hypercall;
 
+    perfc_inc(continuations);
     h->continued = true;
     h->nr = nr;
     h->args[0] = a1;

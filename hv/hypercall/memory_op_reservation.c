@@ -9,6 +9,7 @@
 #include <hv/guest_access.h>
 #include <hv/log.h>
 #include <hv/percpu.h>
+#include <hv/trace.h>
 
 struct extents {
     struct domain *d;
@@ -89,6 +90,7 @@ static bool decrease(const struct extents *x, uint64_t i)
 
     if (!read_frame_number(x, i, &gmfn))
         return false;
+    trace(TRC_MEM_DECREASE_RESERVATION, TRACE_LOW(gmfn), TRACE_HIGH(gmfn), (uint32_t)x->order << 16 | x->d->id);
     for (uint64_t n = 0; n < 1ULL << x->order; n++)
         if (!release_page(x->d, gmfn + n))
             return false;

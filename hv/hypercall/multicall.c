@@ -5,6 +5,7 @@
 #include <hv/guest_access.h>
 #include <hv/hypercall.h>
 #include <hv/percpu.h>
+#include <hv/perfc.h>
 #include <arch/percpu.h>
 
 enum step { STEP_DONE, STEP_CONTINUED, STEP_FAULT, STEP_LEFT };
@@ -19,6 +20,7 @@ static enum step run_entry(struct vcpu *v, uint64_t entry_va, long *left)
 
     if (guest_read(&call, entry_va, offsetof(struct multicall_entry, args[5])) != 0)
         return STEP_FAULT;
+    perfc_inc(multicalls);
     hypercall_fn *fn = hypercall_find(call.op);
     const long result = likely(fn != NULL) ? fn(call.args[0], call.args[1], call.args[2], call.args[3], call.args[4]) : ERR(ENOSYS);
 

@@ -5,6 +5,7 @@
 #include <hv/errno.h>
 #include <hv/guest_access.h>
 #include <hv/percpu.h>
+#include <hv/trace.h>
 #include <xen/sched.h>
 
 #define POLL_MAX_PORTS 128u /* ABI: a poll of more is refused */
@@ -35,6 +36,7 @@ static long op_shutdown(uint64_t arg)
 
     if (guest_read(&op, arg, sizeof(op)) != 0)
         return ERR(EFAULT);
+    trace(TRC_SCHED_SHUTDOWN, current->domain->id, current->id, op.reason);
     domain_shutdown(current->domain, reason_of(op.reason));
     return 0;
 }
@@ -45,6 +47,7 @@ static long op_shutdown_code(uint64_t arg)
 
     if (guest_read(&op, arg, sizeof(op)) != 0)
         return ERR(EFAULT);
+    trace(TRC_SCHED_SHUTDOWN_CODE, current->domain->id, current->id, op.reason);
     domain_set_shutdown_code(current->domain, reason_of(op.reason));
     return 0;
 }

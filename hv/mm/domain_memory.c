@@ -379,9 +379,9 @@ void frame_share(void *page, struct domain *d, bool writable)
     m2p_set(frame_mfn(f), M2P_INVALID);
 }
 
-void frame_share_privileged(struct frame *f)
+void frame_share_privileged(struct frame *f, bool writable)
 {
-    f->type_info = sole_type(FRAME_SHARED);
+    f->type_info = sole_type(writable ? FRAME_WRITABLE : FRAME_SHARED);
     f->owner = DOMID_XEN;
     f->flags = FRAME_HYPERVISOR | FRAME_ALLOCATED;
     __atomic_store_n(&f->refs, 1, __ATOMIC_RELEASE);

@@ -40,11 +40,6 @@ static struct heap_class {
 
 /* ---- pages ---- */
 
-static unsigned int order_for(size_t bytes)
-{
-    return bytes <= PAGE_SIZE ? 0 : 64u - PAGE_SHIFT - (unsigned int)__builtin_clzll(bytes - 1);
-}
-
 void *pages_alloc(unsigned int order, uint32_t alloc_flags)
 {
     struct frame *f = buddy_alloc(order, alloc_flags);
@@ -84,7 +79,7 @@ static void free_pieces(char *p, uint64_t first, uint64_t end)
 
 void *pages_alloc_bytes(size_t n, uint32_t alloc_flags)
 {
-    const unsigned int order = order_for(n);
+    const unsigned int order = pages_order(n);
     char *p = order > MAX_ORDER ? NULL : pages_alloc(order, alloc_flags);
 
     if (p != NULL)
@@ -198,7 +193,7 @@ static void *small_alloc(unsigned int class)
 
 static void *large_alloc(size_t size, size_t align, uint32_t alloc_flags)
 {
-    const unsigned int order = order_for(max(size, align));
+    const unsigned int order = pages_order(max(size, align));
     void *p = order > MAX_ORDER ? NULL : pages_alloc(order, alloc_flags);
 
     if (p != NULL)

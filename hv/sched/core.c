@@ -9,6 +9,8 @@
 #include <arch/cpu.h>
 #include <hv/console.h>
 #include <hv/log.h>
+#include <hv/perfc.h>
+#include <hv/trace.h>
 
 /* prev goes on the queue if it wants to run on and may do so here. */
 static void requeue(struct vcpu *prev, unsigned int cpu)
@@ -45,6 +47,32 @@ static void arrange_next_decision(struct cpu_sched *c, struct vcpu *next, unsign
     }
     timer_set(&c->slice, now + sched_policy->slice(cpu));
     sched_offer_waiting(cpu);
+}
+
+static void trace_switch(const struct vcpu *prev, const struct vcpu *next, uint64_t now, uint32_t slice)
+{
+    const uint64_t waited = next->sched.runstate == RUNSTATE_runnable ? now - next->sched.runstate_since_ns : 0;
+
+    trace(TRC_SCHED_SWITCH_INFPREV, prev->domain->id, prev->id, TRACE_LOW(now - prev->sched.runstate_since_ns));
+    trace(TRC_SCHED_SWITCH_INFNEXT, next->domain->id, next->id, TRACE_LOW(waited), slice);
+    trace(TRC_SCHED_SWITCH, prev->domain->id, prev->id, next->domain->id, next->id);
+}
+
+static void trace_continue(const struct vcpu *v, uint64_t now, uint32_t slice)
+{
+    trace(TRC_SCHED_SWITCH_INFCONT, v->domain->id, v->id, TRACE_LOW(now - v->sched.runstate_since_ns), slice);
+    trace(TRC_SCHED_CONTINUE_RUNNING, trace_who(v));
+}
+
+/* Lock held. */
+static void trace_decision(const struct vcpu *prev, const struct vcpu *next, unsigned int cpu, uint64_t now)
+{
+    const uint32_t slice = next->is_idle || sched_policy->nr_queued(cpu) == 0 ? ~0u : TRACE_LOW(sched_policy->slice(cpu));
+
+    if (prev == next)
+        trace_continue(next, now, slice);
+    else
+        trace_switch(prev, next, now, slice);
 }
 
 /* Lock held. */
@@ -84,9 +112,13 @@ static void schedule(void)
     spin_lock(&c->lock);
     now = now_ns();
     sched_charge_current(c, now);
+    perfc_inc(sched_runs);
     next = choose(c, prev, cpu);
     arrange_next_decision(c, next, cpu, now);
+    if (trace_wants(TRC_SCHED))
+        trace_decision(prev, next, cpu, now);
     if (next != prev) {
+        perfc_inc(sched_switches);
         account_switch(c, prev, next, now);
         switch_to(c, prev, next);
     }
@@ -128,6 +160,7 @@ void sched_entered(struct vcpu *next)
     if (unlikely(next->sched.last_cpu != cpu)) {
         next->sched.last_cpu = cpu;
         next->sched.migrations++;
+        perfc_inc(migrations);
         work_schedule(&this_cpu(cpu_sched).moved);
     }
     vcpu_timers_enter(next, cpu);

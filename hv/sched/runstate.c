@@ -7,6 +7,7 @@
 
 #include <hv/guest_access.h>
 #include <hv/lib.h>
+#include <hv/trace.h>
 
 void runstate_set(struct vcpu *v, int state, uint64_t now)
 {
@@ -14,6 +15,8 @@ void runstate_set(struct vcpu *v, int state, uint64_t now)
 
     if (s->runstate == state)
         return;
+    /* ABI: the event's number tells the states (xentrace's tools). */
+    trace(TRC_SCHED_RUNSTATE_CHANGE | (uint32_t)s->runstate << 8 | (uint32_t)state << 4, trace_who(v));
     if (now > s->runstate_since_ns) {
         s->runstate_ns[s->runstate] += now - s->runstate_since_ns;
         s->runstate_since_ns = now;

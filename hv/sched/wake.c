@@ -8,6 +8,7 @@
 #include <arch/cpu.h>
 #include <hv/errno.h>
 #include <hv/log.h>
+#include <hv/trace.h>
 
 #define CONTROL_PAUSES_MAX 255 /* ABI: more are the toolstack's mistake */
 
@@ -103,6 +104,7 @@ void vcpu_wake(struct vcpu *v)
     const unsigned int from = v->sched.cpu;
     unsigned int to = from;
 
+    trace(TRC_SCHED_WAKE, v->domain->id, v->id);
     if (c->current_vcpu != v && !v->sched.queued) {
         now = now_ns();
         runstate_set(v, runstate_off_cpu(v), now);
@@ -122,6 +124,7 @@ void vcpu_sleep_nosync(struct vcpu *v)
     uint64_t flags;
     struct cpu_sched *c = sched_lock_cpu_of(v, &flags);
 
+    trace(TRC_SCHED_SLEEP, v->domain->id, v->id);
     if (!vcpu_is_runnable(v)) {
         if (c->current_vcpu == v) {
             softirq_raise_on(v->sched.cpu, SOFTIRQ_SCHEDULE);
@@ -252,8 +255,10 @@ void vcpu_block(void)
     __atomic_fetch_or(&v->pause_flags, VPF_BLOCKED, __ATOMIC_SEQ_CST);
     if (event_deliverable(v))
         __atomic_fetch_and(&v->pause_flags, ~VPF_BLOCKED, __ATOMIC_SEQ_CST);
-    else
+    else {
+        trace(TRC_SCHED_BLOCK, v->domain->id, v->id);
         softirq_raise(SOFTIRQ_SCHEDULE);
+    }
 }
 
 void vcpu_poll_begin(struct vcpu *v, int port)
@@ -267,6 +272,7 @@ void vcpu_poll_commit(struct vcpu *v, uint64_t deadline_ns)
 {
     if (deadline_ns != 0)
         timer_set_here(&v->poll_timer, deadline_ns);
+    trace(TRC_SCHED_BLOCK, v->domain->id, v->id);
     softirq_raise(SOFTIRQ_SCHEDULE);
 }
 
@@ -300,6 +306,7 @@ void vcpu_yield(void)
 {
     if (sched_policy->nr_queued(this_cpu_id()) == 0)
         return;
+    trace(TRC_SCHED_YIELD, current->domain->id, current->id);
     current->sched.yielded = true;
     softirq_raise(SOFTIRQ_SCHEDULE);
 }

@@ -9,9 +9,11 @@
 #include <hv/log.h>
 #include <hv/mm.h>
 #include <hv/percpu.h>
+#include <hv/perfc.h>
 #include <hv/smp.h>
 #include <hv/softirq.h>
 #include <hv/time.h>
+#include <hv/trace.h>
 
 #define weak __attribute__((weak))
 
@@ -244,3 +246,9 @@ weak void spin_unlock_pair(struct spinlock *a, struct spinlock *b)
 weak void lock_order_enter(enum lock_rank rank) { host_locks_held++; }
 weak void lock_order_leave(enum lock_rank rank) { host_locks_held--; }
 weak bool spin_is_held(const struct spinlock *l) { return l->next != l->serving; }
+
+/* ---- tracing, performance counters ---- */
+
+weak uint32_t trace_live;
+weak void trace_record(uint32_t event, const uint32_t *words, unsigned int nr) { }
+weak DEFINE_PER_CPU(struct perfc, perfc);

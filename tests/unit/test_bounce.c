@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-// sources: arch/x86/pv/bounce.c arch/x86/pv/iret.c arch/x86/pv/exception.c
+// sources: arch/x86/pv/bounce.c arch/x86/pv/trace.c arch/x86/pv/iret.c arch/x86/pv/exception.c
 /* Frames on a PV guest's kernel stack, and the way back by IRET. The guest's stack is a host array. */
 #include "host_support.h"
 

@@ -35,7 +35,8 @@ HANDLER(17)
 HANDLER(23)
 HANDLER(24)
 HANDLER(29)
-hypercall_fn *const hypercall_table[MAX_HYPERCALL] = { [17] = call_17, [23] = call_23, [24] = call_24, [29] = call_29 };
+static hypercall_fn *const handlers[MAX_HYPERCALL] = { [17] = call_17, [23] = call_23, [24] = call_24, [29] = call_29 };
+hypercall_fn *const *hypercall_table = handlers;
 DEFINE_PER_CPU(uint64_t[MAX_HYPERCALL], hypercall_count);
 
 long hypercall_continue(uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)

@@ -3,7 +3,7 @@
  * A guest's store to its live L1 table, executed for it. The instruction's bytes are read after the fault:
  * another vCPU may have put any others there.
  */
-// sources: hv/core/rwlock.c arch/x86/pv/mmu/fault.c arch/x86/emul/alu.c arch/x86/emul/arith.c arch/x86/emul/data.c arch/x86/emul/decode.c arch/x86/emul/flow.c arch/x86/emul/opcodes.c arch/x86/emul/operand.c arch/x86/emul/string.c arch/x86/emul/system.c
+// sources: hv/core/rwlock.c arch/x86/pv/mmu/fault.c arch/x86/pv/trace.c arch/x86/emul/alu.c arch/x86/emul/arith.c arch/x86/emul/data.c arch/x86/emul/decode.c arch/x86/emul/flow.c arch/x86/emul/opcodes.c arch/x86/emul/operand.c arch/x86/emul/string.c arch/x86/emul/system.c
 #include "host_support.h"
 #include <arch/pv.h>
 #include <hv/errno.h>

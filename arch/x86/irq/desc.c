@@ -14,7 +14,9 @@
 #include <hv/mm.h>
 #include <hv/param.h>
 #include <hv/percpu.h>
+#include <hv/perfc.h>
 #include <hv/time.h>
+#include <hv/trace.h>
 
 #define NR_DYNAMIC_VECTORS (VECTOR_LAST_DYNAMIC - VECTOR_FIRST_DYNAMIC + 1)
 
@@ -84,6 +86,12 @@ static bool cpu_is_usable(unsigned int cpu)
     return cpu < nr_cpu_ids && cpumask_test(&cpu_online_mask, cpu) && apic_can_target(cpu);
 }
 
+/* irq, vector, and the set of CPUs, which here is one; the record has room for the first 32. */
+static void trace_vector(uint32_t event, const struct irq_desc *desc)
+{
+    trace(event, desc->irq, desc->vector, desc->cpu < 32 ? 1u << desc->cpu : 0);
+}
+
 static int claim_vector(struct irq_desc *desc, unsigned int cpu)
 {
     int vector = vector_alloc(cpu, desc->irq, 0);
@@ -92,6 +100,7 @@ static int claim_vector(struct irq_desc *desc, unsigned int cpu)
         return vector;
     desc->cpu = cpu;
     desc->vector = (uint8_t)vector;
+    trace_vector(TRC_HW_IRQ_ASSIGN_VECTOR, desc);
     return 0;
 }
 
@@ -117,6 +126,7 @@ int irq_desc_route(struct irq_desc *desc, unsigned int preferred_cpu)
             return ret;
     }
     desc->chip->route(desc, cpu_topology[desc->cpu].apic_id, desc->vector);
+    trace_vector(TRC_HW_IRQ_BIND_VECTOR, desc);
     return 0;
 }
 
@@ -145,6 +155,7 @@ void irq_desc_try_move(struct irq_desc *desc, unsigned int cpu)
     desc->cpu = cpu;
     desc->vector = (uint8_t)vector;
     desc->chip->route(desc, cpu_topology[cpu].apic_id, desc->vector);
+    trace_vector(TRC_HW_IRQ_MOVE_FINISH, desc);
     vector_free(old_cpu, old_vector);
 }
 
@@ -231,9 +242,13 @@ bool irq_dispatch(unsigned int vector)
 {
     int irq = vector_to_irq(this_cpu_id(), vector);
     struct irq_desc *desc = irq < 0 ? NULL : irq_desc_of((unsigned int)irq);
+    const uint64_t began = trace_wants(TRC_HW_IRQ) ? rdtsc() : 0;
 
-    if (!desc)
+    if (!desc) {
+        trace(TRC_HW_IRQ_UNMAPPED_VECTOR, vector);
         return false;
+    }
+    perfc_inc(irqs);
     uint64_t flags = spin_lock_irqsave(&desc->lock);
     if (desc->fn)
         run_handler(desc, flags);
@@ -244,6 +259,7 @@ bool irq_dispatch(unsigned int vector)
         apic_eoi();
         spin_unlock_irqrestore(&desc->lock, flags);
     }
+    trace(TRC_HW_IRQ_HANDLED, (uint32_t)irq, TRACE_LOW(began), TRACE_LOW(rdtsc()));
     return true;
 }
 
@@ -276,8 +292,10 @@ void irq_free_msi(unsigned int irq)
     uint64_t flags = spin_lock_irqsave(&desc->lock);
 
     ASSERT(desc->is_msi && !desc->fn && desc->nr_guests == 0);
-    if (desc->vector)
+    if (desc->vector) {
+        trace_vector(TRC_HW_IRQ_CLEAR_VECTOR, desc);
         vector_free(desc->cpu, desc->vector);
+    }
     desc->vector = 0;
     desc->chip = NULL;
     desc->msi = NULL;

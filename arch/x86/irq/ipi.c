@@ -9,12 +9,14 @@
 #include <arch/irq.h>
 #include <hv/log.h>
 #include <hv/percpu.h>
+#include <hv/perfc.h>
 #include <hv/smp.h>
 #include <hv/softirq.h>
 
 static void kick_interrupt(void)
 {
     /* The way back to the guest looks for soft interrupts: being interrupted is all. */
+    perfc_inc(ipis);
 }
 
 static void timer_interrupt(void)

@@ -254,7 +254,7 @@ boot_code void m2p_share(void)
         const mfn_t chunk = hv_m2p_chunk(va / SIZE_2M);
 
         for (unsigned int i = 0; i < 512; i++)
-            frame_share_privileged(frame_of(mfn_add(chunk, i)));
+            frame_share_privileged(frame_of(mfn_add(chunk, i)), false);
     }
 }
 

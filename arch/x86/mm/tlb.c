@@ -10,6 +10,7 @@
 #include <arch/cpu.h>
 #include <arch/tlb.h>
 #include <hv/percpu.h>
+#include <hv/perfc.h>
 #include <hv/smp.h>
 
 static uint64_t flush_clock = 1;
@@ -87,8 +88,10 @@ void tlb_flush_mask(const cpumask_t *cpus, unsigned int flags, uint64_t va)
     cpumask_t others = cpumask_and(cpus, &cpu_online_mask);
 
     cpumask_clear(&others, self);
-    if (unlikely(!cpumask_empty(&others)))
+    if (unlikely(!cpumask_empty(&others))) {
+        perfc_inc(tlb_flushes);
         smp_call(&others, flush_here, &r, true);
+    }
 }
 
 void tlb_filter(cpumask_t *cpus, uint32_t stamp)

@@ -8,12 +8,14 @@
  *
  *   rcx  r11  [ds es fs gs]  [error code]  rip  cs | upcall mask << 32  rflags  rsp  ss
  */
+#include "trace.h"
 #include <arch/extable.h>
 #include <arch/patch.h>
 #include <arch/pv.h>
 #include <hv/log.h>
 #include <hv/percpu.h>
 #include <hv/softirq.h>
+#include <hv/trace.h>
 #include <xen/vcpu.h>
 
 #define MAX_FRAME_BYTES 96u
@@ -155,6 +157,8 @@ void pv_inject_exception(struct vcpu *v, unsigned int vector, uint32_t error_cod
     const struct pv_trap_entry *t = &v->arch.trap_table[vector & 0xff];
     const unsigned int how = t->disables_events ? PV_BOUNCE_MASK_EVENTS : 0;
 
+    if (trace_wants(TRC_PV_ENTRY))
+        pv_trace_trap(vector, error_code);
     if (unlikely(t->rip == 0))
         unhandled(v, vector, error_code);
     else if (vector < 32 && (VECTORS_WITH_ERROR_CODE >> vector) & 1)
@@ -169,6 +173,8 @@ void pv_inject_page_fault(struct vcpu *v, uint32_t error_code, uint64_t cr2)
     error_code &= ~PFEC_USER;
     if (!v->arch.in_kernel)
         error_code |= PFEC_USER;
+    if (trace_wants(TRC_PV_ENTRY))
+        pv_trace_page_fault(cr2, error_code);
     v->arch.cr2 = cr2;
     write_once(v->vcpu_info->arch.cr2, cr2);
     pv_inject_exception(v, VEC_PF, error_code);

@@ -3,9 +3,12 @@
  * Exceptions and system calls of a running PV guest: which are the hypervisor's business, which
  * are the guest's, and how they look to it. Frames are built in bounce.c.
  */
+#include "trace.h"
 #include <arch/pv.h>
 #include <hv/log.h>
 #include <hv/percpu.h>
+#include <hv/perfc.h>
+#include <hv/trace.h>
 #include <arch/platform.h>
 
 #define DR6_DEFAULT        0xffff0ff0ULL /* SDM3 17.2.3: bits that read as one when nothing happened */
@@ -26,6 +29,31 @@ static bool try_software_interrupt(struct vcpu *v, struct trap_frame *regs)
     return true;
 }
 
+/* The record names the instruction, which is behind the guest then. */
+static bool emulate_privileged(struct vcpu *v, struct trap_frame *regs)
+{
+    const uint64_t rip = regs->rip;
+
+    if (!pv_emulate_privileged(v, regs))
+        return false;
+    perfc_inc(privileged);
+    if (trace_wants(TRC_PV_ENTRY))
+        pv_trace_rip(TRC_PV_EMULATE_PRIVOP, rip);
+    return true;
+}
+
+static bool emulate_forced(struct vcpu *v, struct trap_frame *regs)
+{
+    const uint64_t rip = regs->rip;
+
+    if (!pv_emulate_forced(v, regs))
+        return false;
+    perfc_inc(forced);
+    if (trace_wants(TRC_PV_ENTRY))
+        pv_trace_rip(TRC_PV_FORCED_INVALID_OP, rip);
+    return true;
+}
+
 static void general_protection(struct vcpu *v, struct trap_frame *regs)
 {
     const uint32_t error_code = regs->error_code & 0xffff;
@@ -34,7 +62,7 @@ static void general_protection(struct vcpu *v, struct trap_frame *regs)
         if (error_code & ERROR_CODE_IDT) {
             if (try_software_interrupt(v, regs))
                 return;
-        } else if (error_code == 0 && pv_emulate_privileged(v, regs)) {
+        } else if (error_code == 0 && emulate_privileged(v, regs)) {
             return;
         }
     }
@@ -69,6 +97,7 @@ static void device_not_available(struct vcpu *v)
 {
     const bool wanted = v->arch.cr0 & CR0_TS;
 
+    trace(TRC_PV_MATH_STATE_RESTORE);
     pv_fpu_taskswitch(v, false);
     if (wanted)
         pv_inject_exception(v, VEC_NM, 0);
@@ -80,7 +109,10 @@ void pv_exception(struct trap_frame *regs, uint64_t cr2)
     const unsigned int vector = regs->vector;
 
     if (likely(vector == VEC_PF)) {
-        if (!pv_mmu_fixup_fault(v, regs, cr2))
+        perfc_inc_at(exceptions, VEC_PF);
+        if (pv_mmu_fixup_fault(v, regs, cr2))
+            perfc_inc(page_faults_fixed);
+        else
             pv_inject_page_fault(v, regs->error_code, cr2);
         return;
     }
@@ -88,6 +120,7 @@ void pv_exception(struct trap_frame *regs, uint64_t cr2)
         int80(v, regs);
         return;
     }
+    perfc_inc_at(exceptions, vector & 31);
     switch (vector) {
     case VEC_GP:
         general_protection(v, regs);
@@ -99,7 +132,7 @@ void pv_exception(struct trap_frame *regs, uint64_t cr2)
         debug(v);
         return;
     case VEC_UD:
-        if (!pv_emulate_forced(v, regs))
+        if (!emulate_forced(v, regs))
             pv_inject_exception(v, VEC_UD, 0);
         return;
     case VEC_MC:
@@ -130,6 +163,7 @@ void pv_syscall_from_user(struct trap_frame *regs)
     struct vcpu *v = current;
     const struct pv_callback *handler = regs->vector == TRAP_SYSCALL ? &v->arch.syscall : &v->arch.syscall32;
 
+    perfc_inc(syscalls);
     if (regs->vector == TRAP_SYSENTER) {
         bounce_sysenter(v);
         return;

@@ -3,6 +3,7 @@
 #include <arch/pv.h>
 #include <hv/lib.h>
 #include <hv/percpu.h>
+#include <hv/trace.h>
 
 #define SYSCALL_LENGTH 2u
 #define STUB_BYTES     32u
@@ -11,6 +12,9 @@ static inline void hypercall(struct vcpu *v, struct trap_frame *regs)
 {
     /* Every return of a kernel to its user: without the detour over the table. */
     if (regs->rax == __HYPERVISOR_iret) {
+        if (trace_wants(TRC_PV_HYPERCALL_V2))
+            trace_hypercall(__HYPERVISOR_iret, (const uint64_t[5]){ 0 });
+        this_cpu(hypercall_count)[__HYPERVISOR_iret]++;
         pv_iret(v, regs);
         return;
     }

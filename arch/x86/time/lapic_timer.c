@@ -8,6 +8,7 @@
 #include <arch/cpu.h>
 #include <arch/platform.h>
 #include <arch/spec_ctrl.h>
+#include <hv/perfc.h>
 #include <hv/sched.h>
 #include <hv/softirq.h>
 
@@ -17,6 +18,7 @@ struct time_scale ns_to_apic;
 
 static void timer_interrupt(void)
 {
+    perfc_inc(timer_irqs);
     softirq_raise(SOFTIRQ_TIMER);
 }
 

@@ -3,10 +3,15 @@
 #include <arch/cpu.h>
 #include <arch/platform.h>
 #include <arch/percpu.h>
+#include <hv/lib.h>
 #include <hv/log.h>
 #include <hv/symbols.h>
 
-#define MAX_FRAMES      24u
+#define MAX_FRAMES  24u
+#define MAX_WORDS   24u
+#define STACK_GUARD 4u /* page of the stack block */
+
+extern const char image_start[], text_end[]; /* linker script */
 
 static void dump_registers(const struct trap_frame *r)
 {
@@ -31,40 +36,87 @@ static void dump_address(uint64_t rip)
     log_err("   [<%016lx>] %s\n", rip, symbol_format(rip, name, sizeof(name)));
 }
 
+/*
+ * Where the stack that rsp is on ends. The CPU's own ends at struct cpu_info; those of #DF, NMI, #MC and #DB are
+ * a page each (arch/percpu.h). 0: rsp is on none of them. In the guard page: the own one has overflown.
+ */
+static uint64_t stack_end(uint64_t *rsp)
+{
+    const uint64_t top = (uintptr_t)cpu_info(), block = top & ~(uint64_t)(STACK_BYTES - 1);
+
+    *rsp = round_up(*rsp, sizeof(uint64_t));
+    if (*rsp < block || *rsp >= top)
+        return 0;
+    if (*rsp < block + STACK_GUARD * PAGE_SIZE)
+        return round_down(*rsp, PAGE_SIZE) + PAGE_SIZE;
+    *rsp = max(*rsp, block + (STACK_GUARD + 1) * PAGE_SIZE);
+    return top;
+}
+
+static void dump_words(uint64_t rsp)
+{
+    const uint64_t end = stack_end(&rsp);
+
+    log_err("Stack from rsp=%016lx:\n", rsp);
+    for (unsigned int i = 0; i < MAX_WORDS && rsp < end; i++, rsp += sizeof(uint64_t))
+        log_err("%s%016lx%s", i % 4 == 0 ? "   " : " ", *(const uint64_t *)rsp, i % 4 == 3 || i + 1 == MAX_WORDS || rsp + 8 >= end ? "\n" : "");
+}
+
 #ifdef HV_DEBUG
 
-/* Return addresses by the frame-pointer chain, which stays inside one stack block. */
+/* Return addresses by the frame-pointer chain, which goes upwards inside one stack. */
 static void dump_callers(uint64_t rsp, uint64_t rbp)
 {
-    const uint64_t block = (uintptr_t)cpu_info() & ~(uint64_t)(STACK_BYTES - 1);
+    const uint64_t end = stack_end(&rsp);
 
-    for (unsigned int i = 0; i < MAX_FRAMES && rbp >= block && rbp <= block + STACK_BYTES - 16 && !(rbp & 7); i++) {
+    for (unsigned int i = 0; i < MAX_FRAMES && rbp >= rsp && rbp + 16 <= end && !(rbp & 7); i++) {
         const uint64_t *frame = (const uint64_t *)rbp;
 
         dump_address(frame[1]);
+        rsp = rbp + 16;
         rbp = frame[0];
     }
 }
 
 #else
 
-/* No frame pointers: every word above that is an address of code; some are left over from earlier calls. */
+/* CALL rel32 to a function; or CALL through a register or memory (opcode FF /2), which has 2 to 7 bytes. */
+static bool follows_call(uint64_t rip)
+{
+    const uint8_t *end = (const uint8_t *)rip;
+    uint64_t offset;
+    int32_t distance;
+
+    memcpy(&distance, end - 4, sizeof(distance));
+    if (end[-5] == 0xe8 && symbol_find(rip + (uint64_t)(int64_t)distance, &offset) != NULL)
+        return true;
+    for (unsigned int n = 2; n <= 7; n++)
+        if (end[-(int)n] == 0xff && (end[1 - (int)n] >> 3 & 7) == 2)
+            return true;
+    return false;
+}
+
+/* Only code that stays is looked at: that of the start-up is not mapped any more. */
+static bool may_be_return_address(uint64_t word)
+{
+    uint64_t offset;
+
+    if (symbol_find(word, &offset) == NULL || offset == 0)
+        return false;
+    return word - 7 < (uintptr_t)image_start || word >= (uintptr_t)text_end || follows_call(word);
+}
+
+/* No frame pointers: the words that can be return addresses. Some are left over from earlier calls. */
 static void dump_callers(uint64_t rsp, uint64_t rbp)
 {
-    const uint64_t block = (uintptr_t)cpu_info() & ~(uint64_t)(STACK_BYTES - 1);
-    uint64_t offset;
+    const uint64_t end = stack_end(&rsp);
     unsigned int nr = 0;
 
-    if (rsp < block || (rsp & 7))
-        return;
-    for (; rsp < (uintptr_t)cpu_info() && nr < MAX_FRAMES; rsp += sizeof(uint64_t)) {
-        const uint64_t word = *(const uint64_t *)rsp;
-
-        if (symbol_find(word, &offset) != NULL && offset != 0) {
-            dump_address(word);
+    for (; rsp < end && nr < MAX_FRAMES; rsp += sizeof(uint64_t))
+        if (may_be_return_address(*(const uint64_t *)rsp)) {
+            dump_address(*(const uint64_t *)rsp);
             nr++;
         }
-    }
 }
 
 #endif
@@ -87,5 +139,6 @@ void trap_dump(const struct trap_frame *regs)
 {
     log_err("----[ Zendo-%s  x86_64 ]----\n", HV_VERSION);
     dump_registers(regs);
+    dump_words(regs->rsp);
     dump_stack_from(regs->rip, regs->rsp, regs->rbp);
 }

@@ -12,6 +12,7 @@
 #include <hv/log.h>
 #include <hv/percpu.h>
 #include <hv/softirq.h>
+#include <hv/symbols.h>
 
 /* Gate (SDM3 6.14.1) */
 struct gate {
@@ -46,6 +47,7 @@ static boot_code void set_gate(unsigned int vector, const char *handler, unsigne
 
 boot_code void trap_init(void)
 {
+    trap_keys_init();
     for (unsigned int v = 0; v < 256; v++)
         set_gate(v, trap_stubs + v * 16, IST_NONE, 0);
     set_gate(VEC_DB, trap_ist_stub_db, IST_DB, 0);
@@ -105,8 +107,16 @@ static void hypervisor_exception(struct trap_frame *regs, uint64_t cr2)
         regs->rflags &= ~(uint64_t)RFLAGS_TF;
         return;
     }
-    if (v == VEC_NMI)
+    if (v == VEC_NMI) {
+        trap_nmi(regs);
         return;
+    }
+    if (v == VEC_BP && regs->rip == (uintptr_t)trap_key_breakpoint) {
+        char name[64];
+
+        log_warn("Hit embedded breakpoint at %016lx [%s]\n", regs->rip, symbol_format(regs->rip, name, sizeof(name)));
+        return;
+    }
     /* Not a guest vCPU's tables: the LDT window is filled on demand (the CPU read a guest selector for us). */
     if (v == VEC_PF && current != NULL && !current->is_idle && pv_mmu_fixup_fault(current, regs, cr2))
         return;
@@ -134,8 +144,10 @@ void trap_entry(struct trap_frame *regs)
         hypervisor_exception(regs, cr2);
         return;
     }
-    if (v == VEC_NMI)
+    if (v == VEC_NMI) {
+        trap_nmi(regs);
         return;
+    }
     irq_enable();
     pv_exception(regs, cr2);
 }

@@ -13,7 +13,9 @@
 typedef long hypercall_fn(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 
 #define MAX_HYPERCALL 64u
-extern hypercall_fn *const hypercall_table[MAX_HYPERCALL]; /* NULL: there is none */
+extern hypercall_fn *const *hypercall_table; /* MAX_HYPERCALL handlers, NULL: there is none (atomic) */
+/* Tracing hypercalls costs nothing while it is off: there are two tables. */
+void hypercall_table_select(bool traced);
 DECLARE_PER_CPU(uint64_t[MAX_HYPERCALL], hypercall_count);
 
 /* The handler of hypercall nr, NULL if there is none. Counts it. */
@@ -23,7 +25,7 @@ static always_inline hypercall_fn *hypercall_find(uint64_t nr)
         return NULL;
     nr = index_nospec(nr, MAX_HYPERCALL);
     this_cpu(hypercall_count)[nr]++;
-    return hypercall_table[nr];
+    return read_once(hypercall_table)[nr];
 }
 
 /* Is there something more urgent than going on with a long operation? */

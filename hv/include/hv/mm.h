@@ -40,6 +40,8 @@ extern uint64_t max_mfn;        /* highest RAM frame + 1 */
 /* Hypervisor heap. Page-granular memory is in the direct map. NULL when out of memory. */
 void *pages_alloc(unsigned int order, uint32_t alloc_flags) must_check;
 void pages_free(void *p, unsigned int order);
+/* The order of a block that holds so many bytes. */
+static inline unsigned int pages_order(size_t bytes) { return bytes <= PAGE_SIZE ? 0 : 64u - PAGE_SHIFT - (unsigned int)__builtin_clzll(bytes - 1); }
 /* Contiguous pages for n bytes without rounding up to a power of two; only for large buffers at boot. */
 void *pages_alloc_bytes(size_t n, uint32_t alloc_flags) must_check;
 void pages_free_bytes(void *p, size_t n);
@@ -89,8 +91,8 @@ void domain_frame_release(struct frame *f);
  * freed by pages_free once its last reference is gone (at the latest when d itself is freed).
  */
 void frame_share(void *page, struct domain *d, bool writable);
-/* Makes a hypervisor page visible read-only to dom0 (owner DOMID_XEN). */
-void frame_share_privileged(struct frame *f);
+/* Makes a hypervisor page visible to dom0, for good (owner DOMID_XEN). */
+void frame_share_privileged(struct frame *f, bool writable);
 
 /* Machine-to-physical table. Any context. */
 void m2p_set(mfn_t mfn, uint64_t pfn);

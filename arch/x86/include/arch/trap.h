@@ -15,6 +15,12 @@ extern const char iret_to_guest[];
 void trap_entry(struct trap_frame *regs);
 void trap_syscall(struct trap_frame *regs);
 void trap_iret_failed(struct trap_frame *regs);
+/* An NMI: nmi=fatal makes it a crash. */
+void trap_nmi(const struct trap_frame *regs);
+/* Behind the INT3 of debug key '%', the only one that is no mistake. */
+extern const char trap_key_breakpoint[];
+/* Registers the debug keys of trap/keys.c. */
+void trap_keys_init(void);
 /* Softirqs until there are none, then what is pending for the guest. May switch away. */
 void guest_exit_work(void);
 /* Leaves the C stack behind and continues `current` from its registers at top. */

@@ -9,6 +9,7 @@
  * fields and a CPU's own GDT window are that CPU's, or a paused vCPU's.
  */
 #include "mmu.h"
+#include "../trace.h"
 #include <arch/cpu_window.h>
 #include <arch/pv.h>
 #include <arch/tlb.h>
@@ -17,6 +18,7 @@
 #include <hv/guest_access.h>
 #include <hv/lib.h>
 #include <hv/percpu.h>
+#include <hv/trace.h>
 
 #define GDT_PAGES FIRST_RESERVED_GDT_PAGE
 #define LDT_PAGES 16u
@@ -407,6 +409,8 @@ bool pv_window_fault(struct vcpu *v, struct trap_frame *regs, uint64_t cr2)
         return false;
     if (!frame_from_guest(regs))
         return fill_from_hypervisor(v, page);
+    if (trace_wants(TRC_PV_ENTRY))
+        pv_trace_address(TRC_PV_GDT_LDT_MAPPING_FAULT, regs->rip, offset);
     if (!map_ldt_page(v, page))
         reflect_ldt_fault(v, regs, offset);
     return true;

@@ -7,12 +7,15 @@
  */
 #include "mmu.h"
 #include "../priv/priv.h"
+#include "../trace.h"
 #include <arch/emul.h>
 #include <arch/pv.h>
 #include <hv/errno.h>
 #include <hv/guest_access.h>
 #include <hv/lib.h>
 #include <hv/percpu.h>
+#include <hv/perfc.h>
+#include <hv/trace.h>
 
 /* One faulting instruction. */
 struct pte_write {
@@ -59,6 +62,9 @@ static int write_part(struct pte_write *w, uint64_t linear, uint64_t value, unsi
     struct pt_context c;
     int rc;
 
+    perfc_inc(table_writes);
+    if (trace_wants(TRC_PV_ENTRY))
+        pv_trace_table_write((old & ~(mask << shift)) | (value & mask) << shift, linear, guest_regs()->rip);
     pt_context_init(&c, w->v->domain, w->v->domain);
     do {
         if (expected && (*done = (old >> shift & mask) == *expected) == false) {
@@ -213,11 +219,20 @@ static bool is_spurious(const struct vcpu *v, const struct trap_frame *regs, uin
     return pv_access_allowed(v, cr2, regs->error_code & PFEC_WRITE);
 }
 
+static bool fixup_own_fault(const struct vcpu *v, const struct trap_frame *regs, uint64_t cr2)
+{
+    const bool fixed = is_spurious(v, regs, cr2);
+
+    if (fixed && trace_wants(TRC_PV_ENTRY))
+        pv_trace_address(TRC_PV_PAGING_FIXUP, regs->rip, cr2);
+    return fixed;
+}
+
 bool pv_mmu_fixup_fault(struct vcpu *v, struct trap_frame *regs, uint64_t cr2)
 {
     if (unlikely(va_is_hypervisor(cr2)))
         return pv_window_fault(v, regs, cr2);
     if (!frame_from_guest(regs))
-        return is_spurious(v, regs, cr2);
+        return fixup_own_fault(v, regs, cr2);
     return may_be_table_write(v, regs) && pv_emulate_pte_write(v, regs, cr2);
 }
