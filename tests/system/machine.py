@@ -27,6 +27,7 @@ class Machine:
         self.start = time.monotonic()
         self.reason = None
         self.monitor = None
+        self.answer = None
         self.buffers = {}
         if is_qemu:
             command = [*command, "-serial", "stdio", "-monitor", "none",
@@ -62,6 +63,31 @@ class Machine:
     def tell(self, command, **arguments):
         if self.monitor:
             self.monitor.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
+
+    def ask(self, command, **arguments):
+        """The monitor's answer."""
+        self.answer = None
+        self.monitor.sendall(json.dumps({"execute": command, "arguments": arguments, "id": "ask"}).encode() + b"\n")
+        while self.answer is None:
+            if not self.monitor:
+                raise OSError(f"the machine ended before it answered {command}")
+            list(self.read_monitor())
+        if "error" in self.answer:
+            raise OSError(f"{command}: {self.answer['error']['desc']}")
+        return self.answer["return"]
+
+    def read_memory(self, address, size):
+        file = self.monitor_path.with_suffix(".memory")
+        self.ask("pmemsave", val=address, size=size, filename=str(file))
+        try:
+            return file.read_bytes()
+        finally:
+            file.unlink()
+
+    def page_table_roots(self):
+        """The frames that the processors' CR3 name."""
+        registers = self.ask("human-monitor-command", **{"command-line": "info registers -a"})
+        return [int(cr3, 16) >> 12 for cr3 in re.findall(r"CR3=([0-9a-f]+)", registers)]
 
     def type(self, text):
         """Sends characters to the serial port."""
@@ -123,6 +149,8 @@ class Machine:
             message = json.loads(raw)
             if message.get("event") == "SHUTDOWN":
                 self.reason = message["data"]["reason"]
+            elif message.get("id") == "ask":
+                self.answer = message
             elif "return" in message and self.screen_path and self.screen_path.exists():
                 yield from self.read_screen()
 

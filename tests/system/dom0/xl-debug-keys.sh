@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # xl debug-keys: what the keys print comes out in xl dmesg.
+# exercises: XEN_SYSCTL_debug_keys XEN_SYSCTL_readconsole
 xl dmesg -c >/dev/null
 xl debug-keys h
 expect "help" "key '.' .*=>" xl dmesg

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # xl info: the interface that the toolstack and the kernels were built for.
+# exercises: XEN_SYSCTL_physinfo XEN_SYSCTL_sched_id XEN_SYSCTL_cputopoinfo XEN_SYSCTL_numainfo XENVER_compile_info XENVER_capabilities XENVER_changeset XENVER_platform_parameters XENVER_pagesize XENVER_commandline XENVER_build_id
 expect "version" '^xen_version +: 4\.17' xl info
 expect "capabilities" '^xen_caps +:.*xen-3\.0-x86_64' xl info
 expect "PV" '^virt_caps +:.*pv' xl info
