@@ -206,7 +206,8 @@ syscall_entry:
     CLEAR_REGISTERS
     PATCH PATCH_SPEC_ENTRY, NOP5, call spec_enter
     movq %rsp, %rdi
-    call trap_syscall
+    sti
+    call pv_syscall
     /* falls through */
 
 /* ---- back to the guest; %rsp is at cpu_info.guest ---- */

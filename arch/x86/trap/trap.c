@@ -152,12 +152,6 @@ void trap_entry(struct trap_frame *regs)
     pv_exception(regs, cr2);
 }
 
-void trap_syscall(struct trap_frame *regs)
-{
-    irq_enable();
-    pv_syscall(regs);
-}
-
 static noinline void do_exit_work(void)
 {
     for (;;) {

@@ -92,6 +92,17 @@ static always_inline int frame_take_writable_fast(struct frame *f, const struct 
     return is_own && likely(frame_take_another(f, FRAME_WRITABLE, 0)) ? 0 : frame_take_writable(f, mapper);
 }
 
+/* Of the last type reference. In one step: whoever takes another by FRAME_VALIDATED comes before it, or fails. */
+static always_inline bool frame_unvalidate_last(struct frame *f)
+{
+    uint64_t info = frame_type_info(f);
+
+    while (frame_type_count(info) == 1)
+        if (likely(frame_type_exchange(f, &info, info & ~FRAME_VALIDATED)))
+            return true;
+    return false;
+}
+
 static always_inline void frame_drop_type_fast(struct frame *f)
 {
     if (unlikely(!frame_drop_one_of_several(f)))

@@ -13,7 +13,6 @@ extern const char iret_to_guest[];
 
 /* Called by entry.S, interrupts disabled. */
 void trap_entry(struct trap_frame *regs);
-void trap_syscall(struct trap_frame *regs);
 void trap_iret_failed(struct trap_frame *regs);
 /* An NMI: nmi=fatal makes it a crash. */
 void trap_nmi(const struct trap_frame *regs);

@@ -41,20 +41,17 @@ static void show_m2p(const struct domain *d, mfn_t root, bool is_kernels)
         write_once(*slot, 0);
 }
 
-/* Most tables are pinned: then it is one reference more, and shared the lock keeps them what they are. */
+/* Most tables are pinned: then it is one reference more, and no lock: pt_drop() ends a table's validity in one step with the last. */
 static inline bool get_validated(struct domain *d, mfn_t mfn)
 {
     struct frame *f = frame_get_mfn_fast(mfn, d);
-    bool done;
 
     if (unlikely(f == NULL))
         return false;
-    mmu_lock_shared(d);
-    done = frame_take_another(f, FRAME_L4, FRAME_VALIDATED);
-    mmu_unlock_shared(d);
-    if (unlikely(!done))
-        frame_put_fast(f);
-    return done;
+    if (likely(frame_take_another(f, FRAME_L4, FRAME_VALIDATED)))
+        return true;
+    frame_put_fast(f);
+    return false;
 }
 
 static noinline int get_unvalidated(struct domain *d, mfn_t mfn)

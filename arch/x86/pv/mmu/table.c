@@ -262,10 +262,11 @@ int pt_drop(struct pt_context *c, struct frame *f)
     const struct pt_level *l;
     int rc;
 
-    if (likely(frame_drop_one_of_several(f)))
-        return 0;
+    do
+        if (likely(frame_drop_one_of_several(f)))
+            return 0;
+    while (unlikely(!frame_unvalidate_last(f)));
     l = &levels[frame_type_of(frame_type_info(f))];
-    frame_type_flags(f, 0, FRAME_VALIDATED);
     f->nr_validated = PT_ENTRIES;
     f->partial_error = 0;
     rc = release_all(c, f, l);
