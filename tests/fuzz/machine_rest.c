@@ -10,6 +10,7 @@
 #include <arch/emul.h>
 #include <arch/paging.h>
 #include <arch/platform.h>
+#include <arch/spec_ctrl.h>
 
 /* ---- log: nobody reads millions of lines ---- */
 
@@ -52,6 +53,9 @@ void pv_segments_save(struct vcpu *v) { }
 bool pv_segments_restore(struct vcpu *v) { return true; }
 void pv_failsafe(struct vcpu *v) { }
 void cpu_swapgs(void) { }
+bool spec_ctrl_msr_is_virtual(void) { return false; }
+void spec_ctrl_switch(const struct vcpu *v) { }
+uint32_t spec_ctrl_guest_bits(const struct vcpu *v) { return 0; }
 int rdmsr_safe(uint32_t msr, uint64_t *v) { return ERR(EFAULT); }
 int wrmsr_safe(uint32_t msr, uint64_t v) { return ERR(EFAULT); }
 int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value) { return ERR(EINVAL); }
