@@ -69,6 +69,7 @@ clean:
 # --- tests, demo --------------------------------------------------------------
 -include tests/unit/unit.mk
 -include tests/fuzz/fuzz.mk
+-include tests/model/model.mk
 -include tests/guest/guest.mk
 -include tests/system/system.mk
 -include tests/coverage/coverage.mk

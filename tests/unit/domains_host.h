@@ -19,7 +19,9 @@
 #define NR_DOMAINS       3
 #define NR_VCPUS         2
 #define PAGES_PER_DOMAIN 16u
+#ifndef RAM_FRAMES
 #define RAM_FRAMES       512u
+#endif
 
 static struct domain world[NR_DOMAINS];
 static struct vcpu world_vcpu[NR_DOMAINS][NR_VCPUS];
@@ -40,8 +42,16 @@ struct domain *domain_get_by_id(domid_t id)
     lookups++;
     return d != NULL && d->dying != DOMAIN_DEAD && domain_get(d) ? d : NULL;
 }
-bool domain_get(struct domain *d) { d->refs++; return true; }
-void domain_put(struct domain *d) { assert_true(d->refs > 0); d->refs--; }
+bool domain_get(struct domain *d)
+{
+    uint32_t refs = read_once(d->refs);
+
+    while (refs != 0)
+        if (__atomic_compare_exchange_n(&d->refs, &refs, refs + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+            return true;
+    return false;
+}
+void domain_put(struct domain *d) { assert_true(__atomic_fetch_sub(&d->refs, 1, __ATOMIC_SEQ_CST) > 0); }
 struct vcpu *domain_vcpu(struct domain *d, uint64_t id) { return id < d->max_vcpus ? d->vcpu[id] : NULL; }
 struct domain *domain_next(struct domain *prev) { return NULL; }
 void vcpu_unblock(struct vcpu *v)
@@ -135,7 +145,7 @@ static void world_create(void)
 }
 
 /* Nothing may be held any more: references, types, locks, memory. */
-static void world_destroy(void)
+static inline void world_destroy(void)
 {
     for (unsigned int d = 0; d < NR_DOMAINS; d++) {
         for (unsigned int i = 0; i < PAGES_PER_DOMAIN; i++) {
