@@ -313,7 +313,7 @@ static pte_t pick_entry(unsigned int level)
     return pte_make(MFN(mfn), flags);
 }
 
-static struct op pick_op(struct vcpu *v)
+static inline struct op pick_op(struct vcpu *v)
 {
     struct op op = { .kind = rnd(NR_KINDS), .v = v, .tables = v->domain, .pages = DOMID_SELF, .level = 1 + rnd(4) };
 
