@@ -141,7 +141,8 @@ static inline long make_writable(const void *page) { return set_pte(page, pte(pa
 
 /* ---- user mode (user.c) ---- */
 
-#define USER_CODE 0x400000ul      /* one page each; the kernel sees them there, too */
+#define USER_PAGES 3u             /* of each vCPU, one after the other; the kernel sees them there, too */
+#define USER_CODE 0x400000ul      /* vCPU 0's, one page each */
 #define USER_DATA 0x401000ul
 #define USER_STACK 0x403000ul     /* top of a page */
 #define CS64 0xe033u
@@ -155,16 +156,19 @@ static inline long make_writable(const void *page) { return set_pte(page, pte(pa
 
 extern uint64_t *user_l4, *user_l1;
 void user_init(void);
+void user_init_vcpu(void);        /* for other vCPUs than 0 */
 /* Machine code under a name: USER_CODE_BYTES(name, "instructions"). */
 #define CODE(name, text) \
     __asm__(".pushsection .rodata\n.code64\n" #name ": " text "\n" #name "_end: .popsection\n.code64"); \
     extern const char name[], name##_end[]
 /* User mode ends when an event comes, too. */
 extern bool user_ends_by_event;
-/* Registers for an entry at USER_CODE with a stack and 64-bit segments. */
+/* Registers for an entry at the vCPU's USER_CODE with a stack and 64-bit segments. */
 struct regs user_regs(void);
 /* Puts the code at USER_CODE, enters user mode (IRET with `flags`, VGCF_*), returns when it traps: the registers as the kernel got them. */
 struct regs user_run(struct regs in, uint64_t flags, const char *code, const char *end);
+/* Goes to such registers in kernel mode (RPL 0 in CS and SS); only the exception handler can come back, by recovery_go. */
+void kernel_run(struct regs in);
 #define USER_RUN(in, flags, name) user_run(in, flags, name, name##_end)
 /* A line of the transcript. */
 void user_show(const char *name, const struct regs *r);

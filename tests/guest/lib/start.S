@@ -145,7 +145,7 @@ nmi_entry:
     pushq $2
     jmp exception_common
 
-/* void user_enter(struct regs *frame): loads what frame says, as a return from an exception. */
+/* void user_enter(struct regs *frame, uint64_t *kernel_rsp): loads what frame says, as a return from an exception. */
     .globl user_enter, user_leave
 user_enter:
     pushq %rbx
@@ -154,12 +154,12 @@ user_enter:
     pushq %r13
     pushq %r14
     pushq %r15
-    movq %rsp, user_kernel_rsp(%rip)
+    movq %rsp, (%rsi)
     movq %rdi, %rsp
     jmp return_common
-/* Returns from the last user_enter. */
+/* void user_leave(uint64_t kernel_rsp): returns from that user_enter. */
 user_leave:
-    movq user_kernel_rsp(%rip), %rsp
+    movq %rdi, %rsp
     popq %r15
     popq %r14
     popq %r13
@@ -228,8 +228,6 @@ entry_rflags:
     .skip 8
 failsafe_segments:
     .skip 32
-user_kernel_rsp:
-    .skip 8
     .section .text.hypercall_page, "ax"
     .balign 4096
     .globl hypercall_page
