@@ -83,6 +83,9 @@ static void serve_guard(void)
     }
     if (!(__atomic_fetch_and(&shared_info->evtchn_pending[guard_port / 64], ~(1ul << guard_port % 64), __ATOMIC_SEQ_CST) >> guard_port % 64 & 1))
         return;
+    /* Binding raises an event by itself: it is not there yet. */
+    if (guards_mail()->ping == 0)
+        return;
     guards_mail()->pong = guards_mail()->ping;
     CHECK_RC(HC2(event_channel_op, EVTCHNOP_send, &send), 0);
     g.dest.u.gmfn = va_to_mfn(copy);
