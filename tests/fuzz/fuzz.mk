@@ -37,11 +37,11 @@ FUZZ_SOURCES_hypercalls := $(FUZZ_MACHINE:%=tests/fuzz/%.c) tests/unit/host_supp
     hv/mm/buddy.c hv/mm/frame.c hv/mm/domain_memory.c hv/mm/m2p.c \
     hv/core/param.c hv/lib/bitmap.c hv/lib/rangeset.c hv/lib/parse.c hv/lib/string.c \
     $(filter-out hv/domain/hardware_shutdown.c,$(wildcard hv/domain/*.c)) $(wildcard hv/sched/*.c) $(wildcard hv/time/*.c) \
-    $(wildcard hv/event/*.c) $(wildcard hv/grant/*.c) $(wildcard hv/hypercall/*.c) \
+    $(wildcard hv/trace/*.c) $(wildcard hv/event/*.c) $(wildcard hv/grant/*.c) $(wildcard hv/hypercall/*.c) \
     hv/control/access.c hv/control/bitmap.c $(wildcard hv/control/domctl*.c) \
     arch/x86/domain.c arch/x86/mm/tlb.c arch/x86/time/vtsc.c arch/x86/time/scale.c \
     $(wildcard arch/x86/emul/*.c) $(wildcard arch/x86/pv/mmu/*.c) $(wildcard arch/x86/pv/cpu_policy*.c) $(wildcard arch/x86/control/domctl*.c) arch/x86/control/sysctl_policy.c \
-    $(addprefix arch/x86/pv/,callback.c context.c cpuid.c debugreg.c e820.c hypercall.c trap_table.c)
+    $(addprefix arch/x86/pv/,callback.c context.c cpuid.c debugreg.c e820.c hypercall.c trace.c trap_table.c)
 
 FUZZ_SOURCES_elf := tests/fuzz/elf.c hv/lib/elf.c hv/lib/elf_notes.c
 FUZZ_SOURCES_kernel := tests/fuzz/kernel.c tests/unit/host_support.c arch/x86/boot/payload.c arch/x86/boot/decompress.c \
