@@ -75,6 +75,9 @@ static void xsa_218_two_unmap_one_mapping(void)
         nr_mapped++;
         shared_handle = m.handle;
         nr_mine += unmap(m.handle, (uint64_t)window[0], 0) == GNTST_okay;
+        /* Not there again before it is gone: else the other one, who is late, would unmap the new one. */
+        while (marks(REF) && racing(&end))
+            HC2(sched_op, SCHEDOP_yield, 0);
     }
     stop_other();
     CHECK_RC(nr_mine + nr_other, nr_mapped);
