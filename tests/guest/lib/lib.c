@@ -199,6 +199,8 @@ void show_fault(const char *what)
 {
     if (!fault.taken)
         print("= %s: done\n", what);
+    else if (fault.vector == 14 && fault.cr2 >= VIRT_BASE) /* where a page of ours lies changes with the image */
+        print("= %s: page fault, error %lx, cr2 own page+%lx\n", what, fault.error_code, fault.cr2 % PAGE_SIZE);
     else if (fault.vector == 14)
         print("= %s: page fault, error %lx, cr2 %lx\n", what, fault.error_code, fault.cr2);
     else
