@@ -110,6 +110,11 @@ class OutsideTest(unittest.TestCase):
         self.world.words[self.world.tree[2] * 4096 + 260 * 8] = 0x11000 | TABLE_BITS
         self.assert_found("O3", "in slot 260")
 
+    def test_strict_user_table_on_a_processor(self):
+        strict = self.world.tree[2]
+        self.world.words[strict * 4096 + 256 * 8] = 0
+        self.assertEqual(self.world.findings(roots=[strict, self.world.hv]), [])
+
     def test_guest_maps_hypervisor(self):
         self.guest_maps(1, 0x11)
         self.assert_found("O4", "hypervisor, nobody's")
