@@ -17,7 +17,6 @@
 
 /* Sizes are chosen so that a page holds a whole number with little left. */
 static const uint16_t class_size[] = { 16, 32, 48, 64, 96, 128, 192, 256, 336, 448, 576, 672, 816, 1024, 1360, 2048 };
-static uint64_t nr_objects; /* atomic */
 #define NR_CLASSES ((unsigned int)array_size(class_size))
 #define MAX_SMALL  2048u
 
@@ -37,6 +36,17 @@ static struct heap_class {
  */
 #define SMALL_PAGE 0x80u
 #define NO_OBJECT  0xffffu
+
+/* ---- what is out, for fault injection (hv/core/fault.c) ---- */
+
+#ifdef HV_DEBUG
+static uint64_t nr_objects; /* atomic */
+
+static void count_objects(int64_t more) { __atomic_fetch_add(&nr_objects, (uint64_t)more, __ATOMIC_RELAXED); }
+uint64_t heap_nr_objects(void) { return read_once(nr_objects); }
+#else
+static void count_objects(int64_t more) { }
+#endif
 
 /* ---- pages ---- */
 
@@ -219,13 +229,8 @@ static void *alloc(size_t size, size_t align, bool zero)
     void *p = fault_due(FAULT_ALLOC) ? NULL : find(size, align, zero);
 
     if (p != NULL)
-        __atomic_fetch_add(&nr_objects, 1, __ATOMIC_RELAXED);
+        count_objects(1);
     return p;
-}
-
-uint64_t heap_nr_objects(void)
-{
-    return read_once(nr_objects);
 }
 
 void *heap_alloc(size_t size, size_t align)
@@ -249,7 +254,7 @@ void heap_free(void *p)
 {
     if (p == NULL)
         return;
-    __atomic_fetch_sub(&nr_objects, 1, __ATOMIC_RELAXED);
+    count_objects(-1);
     struct frame *f = frame_of(va_mfn(p));
     void *page = frame_va(f);
 

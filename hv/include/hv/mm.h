@@ -48,7 +48,7 @@ void pages_free_bytes(void *p, size_t n);
 void *heap_alloc(size_t size, size_t align) must_check;
 void *heap_zalloc(size_t size, size_t align) must_check;
 void heap_free(void *p); /* NULL is allowed */
-/* How many objects there are. */
+/* How many objects there are. Debug builds only. */
 uint64_t heap_nr_objects(void);
 #define heap_new(type)          ((type *)heap_zalloc(sizeof(type), __alignof__(type)))
 #define heap_new_array(type, n) ((type *)heap_zalloc_array(n, sizeof(type), __alignof__(type)))

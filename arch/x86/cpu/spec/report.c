@@ -84,6 +84,8 @@ void spec_ctrl_report(void)
     report_features("features", features, array_size(features));
     report_own(&spec_machine, &spec_settings);
     report_guests(&spec_settings);
+    if (spec_options.thunk == THUNK_RETPOLINE || spec_options.thunk == THUNK_LFENCE)
+        log_warn("spec-ctrl=bti-thunk=: there are no thunks in this build, the option has no effect\n");
     if (spec_settings.gds_by_avx)
         log_warn("AVX is off: the CPU's gathers leak and its microcode has no remedy\n");
 }
