@@ -18,6 +18,7 @@ static struct {
     size_t nr_sent;
     unsigned int in_fifo, looks, overruns;
     const char *typed;
+    void (*meanwhile)(void);    /* what another processor does after a character was taken */
 } chip;
 
 static uint32_t line_status(void)
@@ -29,10 +30,19 @@ static uint32_t line_status(void)
     return (empty ? 0x60u : 0) | (*chip.typed ? 1u : 0);
 }
 
+static uint32_t received(void)
+{
+    const uint8_t c = (uint8_t)*chip.typed++;
+
+    if (chip.meanwhile)
+        chip.meanwhile();
+    return c;
+}
+
 uint32_t host_test_in(uint16_t port, unsigned int bytes)
 {
     switch (port - chip.port) {
-    case 0: return (uint8_t)*chip.typed++;
+    case 0: return received();
     case 1: return chip.ier & 0xf;
     case 2: return chip.has_fifo && (chip.fcr & 1) ? 0xc1 : 1;
     case 5: return line_status();
@@ -247,6 +257,22 @@ static void input_arrives(void **state)
     assert_string_equal(input, "hi!");
 }
 
+static void interrupt(void) { handler(4, handler_arg); }
+
+/* The poll of one processor and the interrupt on another: neither may overtake the other. */
+static void input_stays_in_order(void **state)
+{
+    memset(input, 0, sizeof(input));
+    chip.typed = "xl list";
+    chip.meanwhile = interrupt;
+    timer->fn(timer->arg);
+    chip.meanwhile = NULL;
+    assert_string_equal(input, "xl list");
+    chip.typed = "\r";
+    interrupt();
+    assert_string_equal(input, "xl list\r");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +284,7 @@ int main(void)
         cmocka_unit_test(no_fifo),
         cmocka_unit_test(late_output_stays_behind),
         cmocka_unit_test(input_arrives),
+        cmocka_unit_test(input_stays_in_order),
         cmocka_unit_test(a_dead_chip_is_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

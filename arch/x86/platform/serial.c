@@ -52,6 +52,7 @@ struct uart {
     bool present, broken;
     bool buffered;              /* the timer runs: output may stay behind */
     bool after_return;          /* the last character was \r */
+    bool receiving;             /* somebody takes input (atomic) */
     uint32_t tx_produced, tx_sent;
     char tx[TX_SIZE];
     struct timer timer;
@@ -149,10 +150,14 @@ static bool has_input(const struct uart *u)
     return (status & LSR_DATA_READY) && status != 0xff;
 }
 
+/* One at a time, or characters overtake each other. Who finds it taken leaves what there is to that one, or to the next poll. */
 static void take_input(struct uart *u)
 {
+    if (__atomic_test_and_set(&u->receiving, __ATOMIC_ACQUIRE))
+        return;
     for (unsigned int i = 0; i < RX_BURST && has_input(u); i++)
         console_input((char)read_reg(u, REG_RBR_THR_DLL));
+    __atomic_clear(&u->receiving, __ATOMIC_RELEASE);
 }
 
 static void uart_interrupt(unsigned int irq, void *arg)
