@@ -66,7 +66,7 @@ bench_user_run:
     movq %rsp, kernel_rsp
     pushq $0xe02b
     pushq $user_stack_top
-    pushq $0x2
+    pushq $0x202                     /* events are on in user mode, as with every kernel */
     pushq $0xe033
     pushq %rdi
     IRET $0

@@ -20,9 +20,6 @@
 
 #define MAX_FRAME_BYTES 96u
 
-/* Cleared on entry to a handler, as an interrupt gate does (SDM3 6.12.1.3), and AC for supervisor code. */
-#define RFLAGS_CLEARED (RFLAGS_TF | RFLAGS_NT | RFLAGS_RF | RFLAGS_VM | RFLAGS_AC)
-
 /* What user page tables do not show was left for now. */
 static inline void publish_stale(struct vcpu *v)
 {
@@ -123,8 +120,7 @@ static always_inline void enter_kernel(struct vcpu *v, uint64_t rip, unsigned in
     guest_access_end();
     if (how & PV_BOUNCE_MASK_EVENTS)
         write_once(info->evtchn_upcall_mask, 1);
-    /* ABI: as stock does: ID is off in a SYSCALL handler, DF is left as it was. */
-    point_at_handler(regs, rip, sp, how & PV_BOUNCE_SYSCALL ? RFLAGS_CLEARED | RFLAGS_ID : RFLAGS_CLEARED);
+    point_at_handler(regs, rip, sp, how & PV_BOUNCE_SYSCALL ? RFLAGS_CLEARED_BY_CALL : RFLAGS_CLEARED);
     publish_stale(v);
     return;
 fault:

@@ -3,21 +3,13 @@
 #include <arch/pv.h>
 #include <hv/lib.h>
 #include <hv/percpu.h>
-#include <hv/trace.h>
 
 #define SYSCALL_LENGTH 2u
 #define STUB_BYTES     32u
 
-static inline void hypercall(struct vcpu *v, struct trap_frame *regs)
+void pv_hypercall(struct trap_frame *regs)
 {
-    /* Every return of a kernel to its user: without the detour over the table. */
-    if (regs->rax == __HYPERVISOR_iret) {
-        if (trace_wants(TRC_PV_HYPERCALL_V2))
-            trace_hypercall(__HYPERVISOR_iret, (const uint64_t[5]){ 0 });
-        this_cpu(hypercall_count)[__HYPERVISOR_iret]++;
-        pv_iret(v, regs);
-        return;
-    }
+    struct vcpu *v = current;
     hypercall_fn *fn = hypercall_find(regs->rax);
     const long result = likely(fn != NULL) ? fn(regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8) : ERR(ENOSYS);
 
@@ -29,10 +21,8 @@ static inline void hypercall(struct vcpu *v, struct trap_frame *regs)
 
 void pv_syscall(struct trap_frame *regs)
 {
-    struct vcpu *v = current;
-
-    if (v->arch.in_kernel && likely(regs->vector == TRAP_SYSCALL))
-        hypercall(v, regs);
+    if (current->arch.in_kernel && likely(regs->vector == TRAP_SYSCALL))
+        pv_hypercall(regs);
     else
         pv_syscall_from_user(regs);
 }

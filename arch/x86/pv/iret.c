@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The IRET hypercall: how a 64-bit PV kernel leaves a handler (xen/arch-x86/xen-x86_64.h, struct iret_context). */
+/*
+ * The IRET hypercall: how a 64-bit PV kernel leaves a handler (xen/arch-x86/xen-x86_64.h, struct iret_context). The usual
+ * case does not come here: trap/syscall.S does the same in fewer steps.
+ */
 #include <arch/extable.h>
 #include <arch/patch.h>
 #include <arch/pv.h>
 #include <hv/log.h>
 #include <hv/percpu.h>
-
-/* What a guest may have in RFLAGS: no IOPL, VM, VIF, VIP, nothing reserved (SDM1 3.4.3). */
-#define RFLAGS_GUEST (0x3fffffu & ~(RFLAGS_IOPL | RFLAGS_VM | RFLAGS_VIF | RFLAGS_VIP))
 
 /* From kernel to user: needs a user page table. */
 static bool leave_kernel(struct vcpu *v)
@@ -67,7 +67,7 @@ void pv_iret(struct vcpu *v, struct trap_frame *regs)
     /* Trust: harmless before anything can fail: a domain that crashes may be resumed. The CPU checks the selectors at IRET, in ring 3. */
     regs->cs = (uint16_t)(regs->cs | 3);
     regs->ss = (uint16_t)(regs->ss | 3);
-    regs->rflags = (rflags & RFLAGS_GUEST) | RFLAGS_IF | RFLAGS_MBS;
+    regs->rflags = (rflags & RFLAGS_ALLOWED) | RFLAGS_IF | RFLAGS_MBS;
     regs->vector = 0;
     if (unlikely(!readable)) {
         domain_crash(v->domain, "IRET with an unreadable stack %#lx\n", frame);
@@ -83,7 +83,6 @@ void pv_iret(struct vcpu *v, struct trap_frame *regs)
     v->arch.in_nmi = v->arch.in_mce = false;
 }
 
-/* In a multicall, and for the table's sake: a kernel's own IRET comes straight from pv_syscall(). */
 long hc_iret(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
     pv_iret(current, guest_regs());

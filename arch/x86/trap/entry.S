@@ -200,14 +200,26 @@ sysenter_entry:
     movl $TRAP_SYSENTER, 4(%rsp)
     pushq $2
     popfq
-    .globl syscall_entry
-syscall_entry:
+    /* System calls that trap/syscall.S leaves to C. */
+    .globl syscall_by_c
+syscall_by_c:
     SAVE_REGISTERS
     CLEAR_REGISTERS
     PATCH PATCH_SPEC_ENTRY, NOP5, call spec_enter
     movq %rsp, %rdi
     sti
     call pv_syscall
+    jmp exit_to_guest
+
+    /* A hypercall, where nothing is done about speculation; rcx is not the guest's. */
+    .globl hypercall_entry
+hypercall_entry:
+    movq FRAME_RIP - FRAME_ERROR_CODE(%rsp), %rcx
+    SAVE_REGISTERS
+    CLEAR_REGISTERS
+    movq %rsp, %rdi
+    sti
+    call pv_hypercall
     /* falls through */
 
 /* ---- back to the guest; %rsp is at cpu_info.guest ---- */
@@ -220,8 +232,7 @@ exit_to_guest:
     leaq percpu_softirqs(%rip), %rcx
     movq CPU_INFO_CURRENT - CPU_INFO_GUEST(%rsp), %rdx
     movl (%rax, %rcx), %eax
-    orb VCPU_MCE_PENDING(%rdx), %al
-    orb VCPU_NMI_PENDING(%rdx), %al
+    orw VCPU_NMI_PENDING(%rdx), %ax   /* and mce_pending behind it */
     movq VCPU_INFO(%rdx), %rdx
     orb VCPU_INFO_UPCALL_PENDING(%rdx), %al
     testl %eax, %eax

@@ -107,7 +107,7 @@ struct vcpu {
     bool is_initialised;            /* has a context */
     bool is_idle;
     bool paused_for_shutdown;
-    bool nmi_pending, mce_pending;
+    bool nmi_pending, mce_pending;  /* assembly looks at both at once */
     int poll_port;                  /* VPF_POLLING: port, -1 if several */
 
     struct vcpu_info *vcpu_info;    /* in shared_info, or where VCPUOP_register_vcpu_info put it; never NULL */

@@ -81,6 +81,7 @@ static boot_code uint32_t patches(const struct spec_settings *s)
     bits |= s->msr_pv || ibpb || bhb || s->rsb ? 1u << PATCH_SPEC_ENTRY : 0;
     bits |= s->msr_pv || s->verw || s->div ? 1u << PATCH_SPEC_EXIT : 0;
     bits |= s->msr_pv || s->verw ? 1u << PATCH_SPEC_IST : 0;
+    bits |= bits != 0 ? 1u << PATCH_SYSCALL_BY_C : 0;
     bits |= s->msr_pv ? 1u << PATCH_SPEC_MSR : 0;
     bits |= ibpb ? 1u << PATCH_SPEC_IBPB : 0;
     bits |= s->rsb ? 1u << PATCH_SPEC_RSB : 0;

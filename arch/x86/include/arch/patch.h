@@ -20,6 +20,7 @@
 #define PATCH_SPEC_BHB   7
 #define PATCH_SPEC_VERW  8
 #define PATCH_SPEC_DIV   9
+#define PATCH_SYSCALL_BY_C 15 /* entry or exit has something to do: no short ways (trap/syscall.S) */
 
 #ifdef __ASSEMBLY__
 

@@ -12,6 +12,8 @@
 void pv_exception(struct trap_frame *regs, uint64_t cr2);
 /* SYSCALL and SYSENTER: the guest kernel's SYSCALL is a hypercall, regs->rax its number; all others are bounced to the guest kernel. */
 void pv_syscall(struct trap_frame *regs);
+/* The former alone. */
+void pv_hypercall(struct trap_frame *regs);
 void pv_syscall_from_user(struct trap_frame *regs);
 /* The IRET hypercall: regs becomes what is on the guest kernel's stack. Crashes the domain if that cannot be. */
 void pv_iret(struct vcpu *v, struct trap_frame *regs);

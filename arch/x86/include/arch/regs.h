@@ -55,6 +55,12 @@ enum {
 #define RFLAGS_VIF  (1u << 19)
 #define RFLAGS_VIP  (1u << 20)
 #define RFLAGS_ID   (1u << 21)
+/* What a guest may have: no IOPL, VM, VIF, VIP, nothing reserved. */
+#define RFLAGS_ALLOWED (0x3fffffu & ~(RFLAGS_IOPL | RFLAGS_VM | RFLAGS_VIF | RFLAGS_VIP))
+/* Cleared on entry to a guest's handler, as an interrupt gate does (SDM3 6.12.1.3), and AC for supervisor code. */
+#define RFLAGS_CLEARED (RFLAGS_TF | RFLAGS_NT | RFLAGS_RF | RFLAGS_VM | RFLAGS_AC)
+/* ABI: as stock does: ID is off in a SYSCALL handler, DF is left as it was. */
+#define RFLAGS_CLEARED_BY_CALL (RFLAGS_CLEARED | RFLAGS_ID)
 
 static inline bool frame_from_guest(const struct trap_frame *f) { return (f->cs & 3) != 0; }
 
