@@ -35,7 +35,7 @@
     EXTABLE .Lguest\@, \to
 .endm
 
-/* An address in the hypervisor's range becomes one that faults. Nothing is branched upon: nothing to mispredict. Clobbers rax. */
+/* arch/guest_copy.h, guest_clamp(): from the result upwards nothing is the hypervisor's. Clobbers rax. */
 .macro CLAMP reg
     movq %\reg, %rax
     shrq $HV_RANGE_SHIFT, %rax
@@ -156,13 +156,14 @@ user_by_c:
 /* ---- guest kernel returns ---- */
 
 /* What was read, below the frame. */
-#define GOT_R11    8     /* rax is at 0 */
-#define GOT_RCX    16
-#define GOT_RIP    24
-#define GOT_CS     32
-#define GOT_RFLAGS 40
-#define GOT_RSP    48
-#define GOT_SS     56
+#define GOT_SS     0
+#define GOT_RSP    8
+#define GOT_RFLAGS 16
+#define GOT_CS     24
+#define GOT_RIP    32
+#define GOT_RCX    40
+#define GOT_R11    48
+#define GOT_RAX    56
 #define GOT_BYTES  64
 
 /* IF becomes the upcall mask, RFLAGS harmless, the handler is left. Clobbers rax, rcx. r11: vcpu_info */
@@ -186,14 +187,14 @@ iret_call:
     CLAMP r11
     /* struct iret_context: rax r11 rcx flags rip cs rflags rsp ss. Trust: each is read once. */
     SET_AC
-    GUEST iret_by_c, pushq 64(%r11)
-    GUEST iret_by_c, pushq 56(%r11)
-    GUEST iret_by_c, pushq 48(%r11)
-    GUEST iret_by_c, pushq 40(%r11)
-    GUEST iret_by_c, pushq 32(%r11)
-    GUEST iret_by_c, pushq 16(%r11)
-    GUEST iret_by_c, pushq 8(%r11)
     GUEST iret_by_c, pushq (%r11)
+    GUEST iret_by_c, pushq 8(%r11)
+    GUEST iret_by_c, pushq 16(%r11)
+    GUEST iret_by_c, pushq 32(%r11)
+    GUEST iret_by_c, pushq 40(%r11)
+    GUEST iret_by_c, pushq 48(%r11)
+    GUEST iret_by_c, pushq 56(%r11)
+    GUEST iret_by_c, pushq 64(%r11)
     GUEST iret_by_c, testl $IRET_IN_SYSCALL, 24(%r11)
     CLEAR_AC
     movq VCPU_INFO(%rcx), %r11
@@ -215,8 +216,8 @@ iret_call:
     jnz 1f
     testl $RFLAGS_RF, %r11d
     jnz 1f
-    popq %rax
-    movq GOT_RSP - 8(%rsp), %rsp
+    movq GOT_RAX(%rsp), %rax
+    movq GOT_RSP(%rsp), %rsp
     sysretq
     /* rcx and r11 and the selectors are as SYSRET leaves them all the same. */
 1:  movq %rcx, GOT_RCX(%rsp)
@@ -237,13 +238,15 @@ load_and_iret:
     andq $0xffff, GOT_SS(%rsp)
     orb $3, GOT_CS(%rsp)
     orb $3, GOT_SS(%rsp)
-    popq %rax
-    popq %r11
+    /* To the stub's frame, at the top of the stack: there a failing IRET wants it. POP counts from behind what it pops. */
+    popq GOT_BYTES + REG(FRAME_SS) - GOT_SS - 8(%rsp)
+    popq GOT_BYTES + REG(FRAME_RSP) - GOT_RSP - 8(%rsp)
+    popq GOT_BYTES + REG(FRAME_RFLAGS) - GOT_RFLAGS - 8(%rsp)
+    popq GOT_BYTES + REG(FRAME_CS) - GOT_CS - 8(%rsp)
+    popq GOT_BYTES + REG(FRAME_RIP) - GOT_RIP - 8(%rsp)
     popq %rcx
-    /* rip cs rflags rsp ss: up to where the stub's are, at the top of the stack, where a failing IRET wants them. */
-    .rept 5
-    popq GOT_RSP - 8(%rsp)
-    .endr
+    popq %r11
+    popq %rax
     addq $8, %rsp
     jmp iret_to_guest
 
