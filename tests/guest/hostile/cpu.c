@@ -201,7 +201,7 @@ void op_user(void)
 {
     static const struct { const char *from, *to; } snippets[] = {
 #define S(name) { snippet_##name, snippet_##name##_end }
-        S(syscall), S(int80), S(int82), S(int3), S(cpuid), S(gs), S(in), S(lret), S(iret), S(popf), S(sysenter), S(xsave), S(fault), S(stack),
+        S(syscall), S(syscall), S(syscall), S(int80), S(int82), S(int3), S(cpuid), S(gs), S(in), S(lret), S(iret), S(popf), S(sysenter), S(xsave), S(fault), S(stack),
     };
     static const uint64_t cs[] = { CS64, CS64, CS64, CS64, CS32, CS32, 0x33, 3, 7, 0xf, 0x13, 0x17, 0xe00b, 0xe013, 0xe02b, 0xe043, 0xffff };
     static const uint64_t ss[] = { SS64, SS64, SS64, SS64, 3, 7, 0xf, 0x13, 0x17, 0xe033, 0xe013, 0xffff };
