@@ -85,14 +85,12 @@ static void fill_tss(unsigned int cpu, struct tss *t)
 static void init_syscall(unsigned int cpu)
 {
     struct syscall_stub_data *data = (void *)(uintptr_t)(cpu_window(cpu) + CPU_WINDOW_DATA);
-    const uint64_t stub = cpu_window(cpu) + CPU_WINDOW_ENTRY;
 
     data->stack_top = per_cpu(tss, cpu).rsp[0];
-    data->target = (uintptr_t)syscall_entry;
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
     wrmsr(MSR_STAR, ((uint64_t)SEL_GUEST_CS32 << 48) | ((uint64_t)SEL_HV_CS << 32));
-    wrmsr(MSR_LSTAR, stub + (uint64_t)(syscall_stub64 - syscall_stub_start));
-    wrmsr(MSR_CSTAR, stub + (uint64_t)(syscall_stub32 - syscall_stub_start));
+    wrmsr(MSR_LSTAR, (uintptr_t)syscall_stubs[cpu][0]);
+    wrmsr(MSR_CSTAR, (uintptr_t)syscall_stubs[cpu][1]);
     wrmsr(MSR_SFMASK, RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_RF | RFLAGS_AC | RFLAGS_VM);
     if (cpu_features.vendor == CPU_VENDOR_INTEL) {
         wrmsr(MSR_SYSENTER_CS, SEL_HV_CS);
@@ -154,7 +152,6 @@ void cpu_enter_idle(void)
     const unsigned int cpu = this_cpu_id();
     const uint64_t top = cpu_window(cpu) + CPU_WINDOW_STACK + STACK_BYTES;
 
-    __asm__ volatile("mov %0, %%rsp; xor %%ebp, %%ebp; jmp *%1"
-                     :: "r"(top - sizeof(struct cpu_info)), "r"(idle_loop) : "memory");
+    __asm__ volatile("mov %0, %%rsp; xor %%ebp, %%ebp; jmp idle_loop" :: "r"(top - sizeof(struct cpu_info)) : "memory");
     __builtin_unreachable();
 }

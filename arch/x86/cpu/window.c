@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Maps a CPU's window: GDT, LDT, system-call stub and data, guarded stacks. */
+/* Maps a CPU's window: GDT, LDT, system-call data, guarded stacks. */
 #include <arch/cpu_window.h>
 #include <arch/page.h>
 #include <arch/platform.h>
@@ -75,8 +75,6 @@ int cpu_window_init(unsigned int cpu)
 
     if (rc == 0)
         rc = map_ldt(window);
-    if (rc == 0)
-        rc = hv_map(window + CPU_WINDOW_ENTRY, image_mfn(syscall_stub_start), 1, HV_PTE_RX, true);
     if (rc == 0)
         rc = map_new_page(window + CPU_WINDOW_DATA);
     if (rc == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Every way into the hypervisor and back out. Registers go into a struct trap_frame:
- * from a guest always at the top of the CPU's stack (TSS.RSP0 and the SYSCALL stub agree),
+ * from a guest always at the top of the CPU's stack (TSS.RSP0 and the SYSCALL stubs agree),
  * from the hypervisor wherever the stack is. No GS, no swapgs: see arch/percpu.h.
  */
 #include <arch/layout.h>
@@ -16,9 +16,8 @@
 #define SEL_GUEST_CS32 0xe023
 #define SEL_GUEST_DS   0xe02b
 #define VECTORS_WITH_ERROR_CODE 0x00227d00
-#define DATA_STACK_TOP 0x1000
-#define DATA_GUEST_RSP 0x1008
-#define DATA_TARGET    0x1010
+#define DATA_STACK_TOP 0
+#define DATA_GUEST_RSP 8
 
 .macro SAVE_REGISTERS
     pushq %rdi
@@ -154,36 +153,33 @@ trap_ist_stub_df:
 /* ---- system calls ---- */
 
 /*
- * This page is mapped in every CPU's window with that CPU's data page behind it, so that
- * SYSCALL, which switches no stack, finds its CPU's by a rip-relative load.
+ * SYSCALL switches no stack: each CPU has stubs of its own, which find the CPU's data by a rip-relative
+ * access. All branches are direct: nothing has been done about the guest's predictions yet.
  */
-    .section .syscall_stub, "ax"
-syscall_stub:
-    .globl syscall_stub64, syscall_stub32
-syscall_stub64:
-    movq %rsp, DATA_GUEST_RSP + syscall_stub(%rip)
-    movq DATA_STACK_TOP + syscall_stub(%rip), %rsp
+.macro SYSCALL_STUB data, cs, vector
+    .balign SYSCALL_STUB_BYTES
+    movq %rsp, \data + DATA_GUEST_RSP(%rip)
+    movq \data + DATA_STACK_TOP(%rip), %rsp
     pushq $SEL_GUEST_DS
-    pushq DATA_GUEST_RSP + syscall_stub(%rip)
+    pushq \data + DATA_GUEST_RSP(%rip)
     pushq %r11
-    pushq $SEL_GUEST_CS64
+    pushq $\cs
     pushq %rcx
     pushq $0
-    movl $TRAP_SYSCALL, 4(%rsp)
-    jmp *DATA_TARGET + syscall_stub(%rip)
-syscall_stub32:
-    movq %rsp, DATA_GUEST_RSP + syscall_stub(%rip)
-    movq DATA_STACK_TOP + syscall_stub(%rip), %rsp
-    pushq $SEL_GUEST_DS
-    pushq DATA_GUEST_RSP + syscall_stub(%rip)
-    pushq %r11
-    pushq $SEL_GUEST_CS32
-    pushq %rcx
-    pushq $0
-    movl $TRAP_SYSCALL32, 4(%rsp)
-    jmp *DATA_TARGET + syscall_stub(%rip)
+    movl $\vector, 4(%rsp)
+    jmp syscall_entry
+.endm
 
-    .text
+    .globl syscall_stubs
+    .balign SYSCALL_STUB_BYTES
+syscall_stubs:
+data = 0
+.rept MAX_CPUS
+    SYSCALL_STUB cpu_window_data + data, SEL_GUEST_CS64, TRAP_SYSCALL
+    SYSCALL_STUB cpu_window_data + data, SEL_GUEST_CS32, TRAP_SYSCALL32
+data = data + CPU_WINDOW_BYTES
+.endr
+
 /*
  * SYSENTER gives neither return address nor stack (SDM2 SYSENTER): the frame says so by zeros, IF as the guest
  * must have had it. Unlike SYSCALL it leaves all other flags as the guest had them: DF, NT and AC are not for us.

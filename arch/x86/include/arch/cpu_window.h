@@ -16,15 +16,15 @@ static inline uint64_t cpu_window(unsigned int cpu) { return CPU_WINDOW_BASE + (
 /* Interrupt stack table: index 1.. in gates. Page i of the stack block. */
 enum { IST_NONE, IST_DF, IST_NMI, IST_MC, IST_DB, IST_COUNT = 4 };
 
-/* Page CPU_WINDOW_DATA, reached rip-relative from the stub page before it. Layout known to trap/entry.S. */
+/* Page CPU_WINDOW_DATA, reached rip-relative by the CPU's system-call stub. Layout known to trap/entry.S. */
 struct syscall_stub_data {
     uint64_t stack_top;   /* just past cpu_info.guest */
     uint64_t guest_rsp;   /* scratch */
-    uint64_t target;      /* syscall_entry */
 };
 
-extern const char syscall_stub_start[], syscall_stub64[], syscall_stub32[];
-extern const char syscall_entry[], sysenter_entry[];
+/* A CPU's: for 64-bit code, then for 32-bit code. */
+extern const char syscall_stubs[][2][SYSCALL_STUB_BYTES];
+extern const char sysenter_entry[];
 
 /* What an unused page of the GDT window shows. */
 mfn_t cpu_window_empty_mfn(void);

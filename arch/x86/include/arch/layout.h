@@ -9,7 +9,7 @@
  *   slot 257  ffff8080_00000000  M2P, writable
  *   slot 258  ffff8100_00000000  frame table
  *   slot 259  ffff8180_00000000  vmap: devices, guarded stacks
- *   slot 260  ffff8200_00000000  per-CPU windows: GDT, LDT, system-call stub and data
+ *   slot 260  ffff827f_fc000000  per-CPU windows: GDT, LDT, system-call data, stacks
  *   slot 261  ffff8280_00000000  the image
  *   slot 262… ffff8300_00000000  direct map of all RAM, 10 slots = 5 TiB
  */
@@ -28,7 +28,7 @@
 #define FRAME_TABLE_BASE    0xffff810000000000
 #define VMAP_BASE           0xffff818000000000
 #define VMAP_END            0xffff820000000000
-#define CPU_WINDOW_BASE     0xffff820000000000
+#define CPU_WINDOW_BASE     0xffff827ffc000000 /* so near that the image reaches it %rip-relative: trap/entry.S */
 #define IMAGE_BASE          0xffff828000000000
 #define DIRECT_MAP_BASE     0xffff830000000000
 #define DIRECT_MAP_END      0xffff880000000000
@@ -37,9 +37,9 @@
 #define CPU_WINDOW_BYTES    0x0000000000040000 /* 64 pages */
 #define CPU_WINDOW_GDT      0x00000            /* 16 pages: guest frames 0..13, hypervisor's own from 14 (FIRST_RESERVED_GDT_PAGE) */
 #define CPU_WINDOW_LDT      0x10000            /* 16 pages, filled on demand */
-#define CPU_WINDOW_ENTRY    0x20000            /* 1 page: system-call entry code (same frame for every CPU) */
-#define CPU_WINDOW_DATA     0x21000            /* 1 page: this CPU's data for that code */
+#define CPU_WINDOW_DATA     0x20000            /* 1 page: this CPU's data for its system-call stub */
 #define CPU_WINDOW_STACK    0x28000            /* 8 pages: the stack block, see arch/percpu.h */
+#define SYSCALL_STUB_BYTES  64
 
 /* The image is linked at IMAGE_LINK and loaded at LOAD_PADDR. */
 #define LOAD_PADDR          0x0000000000200000
