@@ -9,6 +9,7 @@
  * interrupts on, by _irqsave too, is compared with both.
  */
 #include <arch/cpu.h>
+#include <arch/patch.h>
 #include <hv/lock.h>
 #include <hv/log.h>
 #include <hv/percpu.h>
@@ -90,6 +91,7 @@ static void draw_and_wait(struct spinlock *l)
 
     while (__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket)
         cpu_relax();
+    lock_nospec();
 }
 
 static void take(struct spinlock *l, bool irqs_on, bool second)
@@ -137,6 +139,7 @@ void spin_wait(struct spinlock *l, uint16_t ticket)
 {
     while (__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket)
         cpu_relax();
+    lock_nospec();
 }
 
 bool spin_is_held(const struct spinlock *l)
@@ -154,6 +157,7 @@ bool spin_trylock(struct spinlock *l)
     if (!__atomic_compare_exchange_n(&l->next, &ticket, (uint16_t)(ticket + 1), false,
                                      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return false;
+    lock_nospec();
     note_taken(l, irqs_on_now(), false);
     return true;
 }

@@ -54,6 +54,7 @@ bool pv_segments_restore(struct vcpu *v) { return true; }
 void pv_failsafe(struct vcpu *v) { }
 void cpu_swapgs(void) { }
 bool spec_ctrl_msr_is_virtual(void) { return false; }
+bool spec_ctrl_tsx_is_off(void) { return false; }
 void spec_ctrl_switch(const struct vcpu *v) { }
 uint32_t spec_ctrl_guest_bits(const struct vcpu *v) { return 0; }
 int rdmsr_safe(uint32_t msr, uint64_t *v) { return ERR(EFAULT); }

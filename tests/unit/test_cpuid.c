@@ -13,6 +13,7 @@
 #include "../../arch/x86/pv/cpu_policy.h"
 
 bool spec_ctrl_msr_is_virtual(void) { return true; }
+bool spec_ctrl_tsx_is_off(void) { return false; }
 int param_parse_bool(const char *s) { return -22; }
 int rdmsr_safe(uint32_t msr, uint64_t *value) { return -14; }
 void vtsc_cpuid(const struct domain *d, uint32_t sub, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *dd) { *a = *b = *dd = 0; *c = 1000; }

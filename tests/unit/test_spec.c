@@ -160,6 +160,86 @@ static void test_zen(void **state)
     assert_false(choose("").ibpb_entry_domu);
 }
 
+static void test_branches_of_a_cache_line(void **state)
+{
+    static const uint8_t models[] = { 0x55, 0x8e, 0x9e, 0xa5, 0xa6, 0x6a, 0x7e, 0x8c, 0xa7 };
+
+    for (unsigned int i = 0; i < array_size(models); i++) {
+        cpu(CPU_VENDOR_INTEL, 6, models[i], 0xc);
+        assert_false(choose("").bugs & BUG_ITS); /* without EIBRS */
+        has(F(ARCH_CAPS));
+        has(F(EIBRS));
+        assert_true(choose("").bugs & BUG_ITS);
+        has(F(ITS_NO));
+        assert_false(choose("").bugs & BUG_ITS);
+    }
+    cpu(CPU_VENDOR_INTEL, 6, 0x97, 2); /* Alder Lake */
+    has(F(EIBRS));
+    assert_false(choose("").bugs & BUG_ITS);
+    machine.virtual = true; /* it may move to another */
+    assert_true(choose("").bugs & BUG_ITS);
+    has(F(BHI_CTRL));
+    assert_false(choose("").bugs & BUG_ITS);
+    cpu(CPU_VENDOR_AMD, 0x19, 0x61, 2);
+    machine.virtual = true;
+    assert_false(choose("").bugs & BUG_ITS);
+}
+
+static void test_barriers(void **state)
+{
+    cpu(CPU_VENDOR_AMD, 0x19, 0x61, 2);
+    assert_true(choose("").branch_harden && !choose("").lock_harden);
+    assert_true(choose("lock-harden").lock_harden);
+    assert_false(choose("no-branch-harden").branch_harden || choose("branch-harden=0").branch_harden);
+    assert_false(choose("no").branch_harden || choose("xen=no").branch_harden);
+    assert_true(choose("no,branch-harden").branch_harden);
+}
+
+static struct spec_settings choose_tsx(int8_t tsx, const char *options)
+{
+    struct spec_options o = SPEC_OPTIONS_DEFAULT;
+    struct spec_settings s;
+
+    o.tsx = tsx;
+    assert_int_equal(spec_parse(options, &o), 0);
+    spec_choose(&machine, &o, &s);
+    return s;
+}
+
+static void test_transactions(void **state)
+{
+    /* Cascade Lake with TSX_CTRL, not immune to TAA. */
+    cpu(CPU_VENDOR_INTEL, 6, 0x55, 7);
+    has(F(ARCH_CAPS));
+    has(F(MDS_NO));
+    assert_false(choose_tsx(0, "").tsx_off); /* no switch */
+    has(F(TSX_CTRL));
+    assert_true(choose_tsx(-1, "").tsx_off && choose_tsx(0, "").tsx_off);
+    assert_false(choose_tsx(1, "").tsx_off || choose_tsx(-1, "no").tsx_off);
+    assert_true(choose_tsx(0, "no").tsx_off);
+    has(F(MD_CLEAR)); /* VERW helps, as long as there is no other thread */
+    assert_true(choose_tsx(-1, "").verw);
+    assert_false(choose_tsx(-1, "").tsx_off);
+    machine.threads = true;
+    assert_true(choose_tsx(-1, "").tsx_off);
+    has(F(SRBDS_CTRL));
+    assert_true(choose_tsx(1, "").srb_lock && !choose_tsx(-1, "").srb_lock);
+    has(F(TAA_NO));
+    assert_false(choose_tsx(-1, "").tsx_off);
+    has(F(RTM_ALWAYS_ABORT));
+    assert_true(choose_tsx(-1, "").tsx_off && !choose_tsx(1, "").tsx_off);
+    machine.tsx_locked = true;
+    assert_true(choose_tsx(1, "").tsx_off);
+
+    /* Skylake, whose transactions are faulty. */
+    cpu(CPU_VENDOR_INTEL, 6, 0x5e, 3);
+    has(F(TSX_FORCE_ABORT));
+    assert_false(choose_tsx(-1, "").tsx_off);
+    assert_true(choose_tsx(0, "").tsx_off);
+    has(F(RTM_ALWAYS_ABORT));
+    assert_true(choose_tsx(-1, "").tsx_off && choose_tsx(-1, "no").tsx_off && !choose_tsx(1, "").tsx_off);
+}
+
 static void test_off(void **state)
 {
     static const char *const ways[] = { "no", "off", "0", "xen=no", "no-xen" };
@@ -199,7 +279,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_to_do), cmocka_unit_test(test_haswell_without_microcode), cmocka_unit_test(test_skylake),
         cmocka_unit_test(test_immune_intel), cmocka_unit_test(test_unknown_intel_has_everything), cmocka_unit_test(test_gathers),
-        cmocka_unit_test(test_zen), cmocka_unit_test(test_off), cmocka_unit_test(test_bad_items),
+        cmocka_unit_test(test_zen), cmocka_unit_test(test_branches_of_a_cache_line), cmocka_unit_test(test_barriers),
+        cmocka_unit_test(test_transactions), cmocka_unit_test(test_off), cmocka_unit_test(test_bad_items),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,15 +34,15 @@ copy_fallible:
     jnz 9f
     xorl %eax, %eax
     CLEAR_AC
-    ret
+    RET
 9:  movl %edx, %ecx
 10: rep movsb
     xorl %eax, %eax
     CLEAR_AC
-    ret
+    RET
     /* The fault has cleared AC (extable_fixup). */
 11: movl $1, %eax
-    ret
+    RET
     EXTABLE 1b, 11b
     EXTABLE 2b, 11b
     EXTABLE 3b, 11b
@@ -59,7 +59,7 @@ zero_fallible:
 8:  rep stosb
     CLEAR_AC
 9:  movq %rcx, %rax
-    ret
+    RET
     EXTABLE 8b, 9b
 
     .section .note.GNU-stack, "", @progbits

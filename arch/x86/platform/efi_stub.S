@@ -3,6 +3,8 @@
  * uint64_t efi_stub(function, a1, a2, a3, a4, a5): from our calling convention to UEFI's
  * (UEFI 2.9 2.3.4): rcx, rdx, r8, r9, then the stack behind 32 bytes for the callee; the stack aligned to 16.
  */
+#include <arch/patch.h>
+
     .text
     .globl efi_stub
     .hidden efi_stub
@@ -17,7 +19,7 @@ efi_stub:
     mov %rcx, %r8               /* a3 */
     mov %rsi, %rcx              /* a1; a2 is in rdx already */
     cld
-    call *%rax
+    call __x86_indirect_thunk_rax
     cld
     leave
-    ret
+    RET

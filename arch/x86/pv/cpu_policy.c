@@ -270,6 +270,8 @@ static void make_pv(struct cpu_policy *p, const struct cpu_policy *host, bool op
         words[n] &= mask[n];
     if (!spec_ctrl_msr_is_virtual())
         words[XEN_X86_FEATURE_IBRSB / 32] &= ~(1u << (XEN_X86_FEATURE_IBRSB % 32));
+    if (!optional && spec_ctrl_tsx_is_off())
+        words[XEN_X86_FEATURE_RTM / 32] &= ~(1u << (XEN_X86_FEATURE_RTM % 32) | 1u << (XEN_X86_FEATURE_HLE % 32));
     cpu_policy_from_features(p, words);
     BASIC_MAX(p) = min(BASIC_MAX(p), CPU_POLICY_BASIC - 1);
     p->feat[0].a = min(p->feat[0].a, CPU_POLICY_FEAT - 1);

@@ -40,7 +40,7 @@ spec_enter:
     PATCH PATCH_SPEC_BHB, NOP5, call clear_history
     /* Nothing above is passed over by a branch that was guessed. */
 2:  lfence
-    ret
+    RET
 
 /* To the guest, registers still to be loaded, frame at %rsp, which is cpu_info's. No return is predicted after the MSR. */
     .globl spec_leave
@@ -68,16 +68,16 @@ load_guest_msr:
     .globl spec_ist_enter, spec_ist_leave
 spec_ist_enter:
     PATCH PATCH_SPEC_MSR, NOP5, call save_msr
-    ret
+    RET
 spec_ist_leave:
     PATCH PATCH_SPEC_MSR, NOP5, call restore_msr
     PATCH PATCH_SPEC_VERW, NOP5, jmp spec_drop_data
-    ret
+    RET
 
     .globl spec_drop_data
 spec_drop_data:
     verw verw_selector(%rip)
-    ret
+    RET
 
 save_msr:
     movl $MSR_SPEC_CTRL, %ecx
@@ -88,13 +88,13 @@ load_own_msr:
     movl spec_own_msr(%rip), %eax
     xorl %edx, %edx
     wrmsr
-    ret
+    RET
 restore_msr:
     movl $MSR_SPEC_CTRL, %ecx
     movl %r12d, %eax
     xorl %edx, %edx
     wrmsr
-    ret
+    RET
 
 flush_predictions:
     CPU_INFO_END rax
@@ -104,7 +104,7 @@ flush_predictions:
     movl $PRED_CMD_IBPB, %eax
     xorl %edx, %edx
     wrmsr
-1:  ret
+1:  RET
 
 /* 32 calls that never return; a return that is predicted by one of them stays where it does no harm. */
 fill_return_stack:
@@ -120,7 +120,7 @@ fill_return_stack:
 5:  decl %ecx
     jnz 1b
     addq $(32 * 8), %rsp
-    ret
+    RET
 
 /* A divider that has done something of no interest. */
 scrub_divider:
@@ -128,7 +128,7 @@ scrub_divider:
     movl $1, %eax
     movl $1, %ecx
     divq %rcx
-    ret
+    RET
 
 /* Taken branches, calls and returns among them, until no branch of the guest's is in the history. */
 clear_history:
@@ -137,10 +137,10 @@ clear_history:
     jz 1f
     movl spec_bhb_outer(%rip), %edx
     call 2f
-1:  ret
+1:  RET
     .balign 64
 2:  call 3f
-    ret
+    RET
     .balign 64
 3:  movl spec_bhb_inner(%rip), %ecx
 4:  jmp 5f
@@ -149,6 +149,6 @@ clear_history:
     jnz 4b
     decl %edx
     jnz 2b
-    ret
+    RET
 
     .section .note.GNU-stack, "", @progbits

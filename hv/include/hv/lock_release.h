@@ -4,16 +4,20 @@
 #define HV_LOCK_RELEASE_H
 
 #include <arch/cpu.h>
+#include <arch/patch.h>
 
-/* Until `ticket` is served. */
+/* Until `ticket` is served; the way here is the only one where locks are hardened. */
 void spin_wait(struct spinlock *l, uint16_t ticket);
 
 static inline void spin_lock(struct spinlock *l)
 {
     const uint16_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_ACQUIRE);
 
-    if (unlikely(__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket))
-        spin_wait(l, ticket);
+    __asm__ goto("cmpw %[ticket], %[serving]\n\t" LOCK_BRANCH("0x85", "%l[wait]")
+                 :: [serving] "m"(l->serving), [ticket] "r"(ticket) : "cc", "memory" : wait);
+    return;
+wait:
+    spin_wait(l, ticket);
 }
 
 /* Order: only the holder writes `serving`: a release store, no locked instruction. */

@@ -12,6 +12,8 @@
 #define INTEL_UNKNOWN (BUG_L1TF | BUG_MDS | BUG_RFDS | BUG_RETPOLINE)
 #define INTEL_OLD     (BUG_L1TF | BUG_MDS)
 #define SKYLAKE       (BUG_L1TF | BUG_MDS | BUG_GDS | BUG_RETPOLINE)
+#define SKYLAKE_LATE  (SKYLAKE | BUG_ITS)
+#define ICE_LAKE      (BUG_GDS | BUG_RETPOLINE | BUG_ITS)
 
 /* Intel's family 6. `last` is the last stepping that has BUG_MDS. */
 static const struct intel_model { uint8_t model, last; uint16_t bugs; } intel_models[] = {
@@ -24,12 +26,12 @@ static const struct intel_model { uint8_t model, last; uint16_t bugs; } intel_mo
     { 0x3c, 15, INTEL_OLD }, { 0x3f, 15, INTEL_OLD }, { 0x45, 15, INTEL_OLD }, { 0x46, 15, INTEL_OLD },
     { 0x3d, 15, INTEL_OLD }, { 0x47, 15, INTEL_OLD }, { 0x4f, 15, INTEL_OLD }, { 0x56, 15, INTEL_OLD },
     /* Skylake, Cascade Lake, Kaby Lake, Coffee Lake, Comet Lake, Cannon Lake */
-    { 0x4e, 15, SKYLAKE }, { 0x5e, 15, SKYLAKE }, { 0x55, 5, SKYLAKE }, { 0x8e, 15, SKYLAKE }, { 0x9e, 15, SKYLAKE },
-    { 0xa5, 15, SKYLAKE }, { 0xa6, 15, SKYLAKE }, { 0x66, 15, SKYLAKE },
+    { 0x4e, 15, SKYLAKE }, { 0x5e, 15, SKYLAKE }, { 0x55, 5, SKYLAKE_LATE }, { 0x8e, 15, SKYLAKE_LATE }, { 0x9e, 15, SKYLAKE_LATE },
+    { 0xa5, 15, SKYLAKE_LATE }, { 0xa6, 15, SKYLAKE_LATE }, { 0x66, 15, SKYLAKE },
     /* Ice Lake, Tiger Lake, Rocket Lake */
-    { 0x6a, 0, BUG_GDS | BUG_RETPOLINE }, { 0x6c, 0, BUG_GDS | BUG_RETPOLINE }, { 0x7d, 0, BUG_GDS | BUG_RETPOLINE },
-    { 0x7e, 0, BUG_GDS | BUG_RETPOLINE }, { 0x8c, 0, BUG_GDS | BUG_RETPOLINE }, { 0x8d, 0, BUG_GDS | BUG_RETPOLINE },
-    { 0xa7, 0, BUG_GDS | BUG_RETPOLINE },
+    { 0x6a, 0, ICE_LAKE }, { 0x6c, 0, ICE_LAKE }, { 0x7d, 0, ICE_LAKE },
+    { 0x7e, 0, ICE_LAKE }, { 0x8c, 0, ICE_LAKE }, { 0x8d, 0, ICE_LAKE },
+    { 0xa7, 0, ICE_LAKE },
     /* Alder Lake, Raptor Lake, their small-core parts; Sapphire Rapids, Emerald Rapids */
     { 0x97, 0, BUG_RFDS | BUG_RETPOLINE }, { 0x9a, 0, BUG_RFDS | BUG_RETPOLINE }, { 0xb7, 0, BUG_RFDS | BUG_RETPOLINE },
     { 0xba, 0, BUG_RFDS | BUG_RETPOLINE }, { 0xbf, 0, BUG_RFDS | BUG_RETPOLINE }, { 0xbe, 0, BUG_RFDS | BUG_RETPOLINE },
@@ -62,23 +64,29 @@ static bool retpoline_is_unsafe(const struct spec_machine *m, uint32_t by_model)
     return spec_has(m, F(RSBA)) || spec_has(m, F(RRSBA));
 }
 
+/* CPUs with EIBRS before BHI_CTRL; below a hypervisor the model says nothing about where the machine may move. */
+static bool has_its(const struct spec_machine *m, uint32_t by_model)
+{
+    return spec_has(m, F(EIBRS)) && !spec_has(m, F(BHI_CTRL)) && !spec_has(m, F(ITS_NO)) && (m->virtual || by_model & BUG_ITS);
+}
+
 static uint32_t intel_bugs(const struct spec_machine *m)
 {
     const struct { uint16_t says; uint16_t bug; } immune[] = {
         { F(RDCL_NO), BUG_L1TF }, { F(MDS_NO), BUG_MDS }, { F(RFDS_NO), BUG_RFDS }, { F(GDS_NO), BUG_GDS },
         { F(TAA_NO), BUG_TAA }, { F(BHI_NO), BUG_BHI },
     };
-    uint32_t bugs = intel_by_model(m) | BUG_BHI;
+    const uint32_t by_model = intel_by_model(m);
+    uint32_t bugs = (by_model & ~(uint32_t)(BUG_RETPOLINE | BUG_ITS)) | BUG_BHI;
 
-    if (spec_has(m, F(RTM)))
+    if (spec_has(m, F(RTM)) || spec_has(m, F(TSX_CTRL)))
         bugs |= BUG_TAA;
     if (!spec_has(m, F(AVX2)))
         bugs &= ~(uint32_t)BUG_GDS; /* gathers need it */
     for (unsigned int i = 0; i < array_size(immune); i++)
         if (spec_has(m, immune[i].says))
             bugs &= ~(uint32_t)immune[i].bug;
-    bugs &= ~(uint32_t)BUG_RETPOLINE;
-    return retpoline_is_unsafe(m, intel_by_model(m)) ? bugs | BUG_RETPOLINE : bugs;
+    return bugs | (retpoline_is_unsafe(m, by_model) ? BUG_RETPOLINE : 0) | (has_its(m, by_model) ? BUG_ITS : 0);
 }
 
 static uint32_t amd_bugs(const struct spec_machine *m)

@@ -62,15 +62,41 @@ static void choose_entry(const struct spec_machine *m, const struct spec_options
     s->ibpb_switch = has_ibpb(m) && pick(o->ibpb, own && !s->ibpb_entry_domu);
 }
 
+static void choose_harden(const struct spec_options *o, bool own, struct spec_settings *s)
+{
+    s->branch_harden = pick(o->branch_harden, own);
+    s->lock_harden = pick(o->lock_harden, false);
+}
+
+/* TAA with VERW and one thread a core is answered; else TSX is what goes. The other switch is of CPUs without TAA, whose TSX is faulty. */
+static bool tsx_stays(const struct spec_machine *m, const struct spec_options *o, const struct spec_settings *s)
+{
+    const bool taa = s->bugs & BUG_TAA && spec_has(m, F(MDS_NO));
+
+    if (m->tsx_locked)
+        return false;
+    if (o->tsx >= 0)
+        return o->tsx != 0;
+    if (!spec_has(m, F(TSX_CTRL)))
+        return !spec_has(m, F(RTM_ALWAYS_ABORT));
+    return o->off > 0 || !(spec_has(m, F(RTM_ALWAYS_ABORT)) || (taa && (m->threads || !s->verw)));
+}
+
 static void choose_data(const struct spec_machine *m, const struct spec_options *o, bool own, struct spec_settings *s)
 {
     const bool gds = pick(o->gds_mit, own && s->bugs & BUG_GDS && !m->virtual);
-    const bool no_stale_randoms = spec_has(m, F(MDS_NO)) && !(s->bugs & BUG_TAA) && o->unpriv_mmio <= 0;
 
     s->verw = verw_helps(m, o, s->bugs) && pick(o->verw, own);
     s->div = pick(o->div_scrub, own && s->bugs & BUG_DIV);
     s->gds_by_msr = gds && spec_has(m, F(GDS_CTRL));
     s->gds_by_avx = gds && !spec_has(m, F(GDS_CTRL));
+}
+
+static void choose_tsx(const struct spec_machine *m, const struct spec_options *o, bool own, struct spec_settings *s)
+{
+    s->tsx_off = tsx_has_switch(m) && !tsx_stays(m, o, s);
+    const bool no_stale_randoms = spec_has(m, F(MDS_NO)) && (!(s->bugs & BUG_TAA) || s->tsx_off) && o->unpriv_mmio <= 0;
+
     s->srb_lock = spec_has(m, F(SRBDS_CTRL)) && pick(o->srb_lock, own && !no_stale_randoms);
 }
 
@@ -83,4 +109,6 @@ void spec_choose(const struct spec_machine *m, const struct spec_options *o, str
     choose_msr(m, o, own, s);
     choose_entry(m, o, own, s);
     choose_data(m, o, own, s);
+    choose_harden(o, own, s);
+    choose_tsx(m, o, own, s);
 }

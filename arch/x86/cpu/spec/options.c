@@ -16,10 +16,9 @@ static const struct item items[] = {
     ITEM("ibrs", ibrs, false), ITEM("stibp", stibp, false), ITEM("ssbd", ssbd, false), ITEM("psfd", psfd, false),
     ITEM("ibpb", ibpb, false), ITEM("bhi-dis-s", bhi_dis_s, false), ITEM("bp-spec-reduce", bp_spec_reduce, false),
     ITEM("gds-mit", gds_mit, false), ITEM("div-scrub", div_scrub, false), ITEM("srb-lock", srb_lock, false),
-    ITEM("unpriv-mmio", unpriv_mmio, false),
-    /* Always so (the FPU), for hardware-assisted guests only, or not in this hypervisor's build. */
-    ITEM("eager-fpu", ignored, false), ITEM("l1d-flush", ignored, false), ITEM("branch-harden", ignored, false),
-    ITEM("lock-harden", ignored, false), ITEM("hvm", ignored, false),
+    ITEM("unpriv-mmio", unpriv_mmio, false), ITEM("branch-harden", branch_harden, false), ITEM("lock-harden", lock_harden, false),
+    /* Always so (the FPU), or for hardware-assisted guests only. */
+    ITEM("eager-fpu", ignored, false), ITEM("l1d-flush", ignored, false), ITEM("hvm", ignored, false),
 };
 
 /* "name", "no-name", "name=bool": 1 or 0; -1: something else. */
@@ -84,6 +83,8 @@ static void all_off(struct spec_options *o)
     memset(o, 0, sizeof(*o));
     o->thunk = THUNK_JMP;
     o->bhb_seq = given.bhb_seq;
+    o->tsx = given.tsx;
+    o->off = 1;
 }
 
 static bool parse_item(const char *text, struct spec_options *o)

@@ -8,6 +8,13 @@
 #define F(name) XEN_X86_FEATURE_##name
 #define LINE_BYTES 256u
 
+/* Whether the compiler could be told (Makefile). */
+#ifdef HV_RETURN_THUNKS
+#define RETURN_THUNK " RETURN_THUNK"
+#else
+#define RETURN_THUNK ""
+#endif
+
 struct named_feature { const char *name; uint16_t bit, also; };
 
 static const struct named_feature hints[] = {
@@ -17,7 +24,7 @@ static const struct named_feature hints[] = {
     { "RFDS_NO", F(RFDS_NO), 0 }, { "IBRS_ALWAYS", F(IBRS_ALWAYS), 0 }, { "STIBP_ALWAYS", F(STIBP_ALWAYS), 0 },
     { "IBRS_FAST", F(IBRS_FAST), 0 }, { "IBRS_SAME_MODE", F(IBRS_SAME_MODE), 0 }, { "BTC_NO", F(BTC_NO), 0 }, { "IBPB_RET", F(IBPB_RET), 0 },
     { "IBPB_BRTYPE", F(IBPB_BRTYPE), 0 }, { "SRSO_NO", F(SRSO_NO), 0 }, { "SRSO_US_NO", F(SRSO_US_NO), 0 },
-    { "TSA_SQ_NO", F(TSA_SQ_NO), 0 }, { "TSA_L1_NO", F(TSA_L1_NO), 0 },
+    { "TSA_SQ_NO", F(TSA_SQ_NO), 0 }, { "TSA_L1_NO", F(TSA_L1_NO), 0 }, { "ITS_NO", F(ITS_NO), 0 },
 };
 static const struct named_feature features[] = {
     { "IBPB", F(IBRSB), F(IBPB) }, { "IBRS", F(IBRSB), F(IBRS) }, { "STIBP", F(STIBP), F(AMD_STIBP) }, { "SSBD", F(SSBD), F(AMD_SSBD) },
@@ -60,7 +67,10 @@ static void report_own(const struct spec_machine *m, const struct spec_settings 
     add(other, s->div, "DIV");
     add(other, s->bp_spec_reduce, "BP_SPEC_REDUCE");
     add(other, s->gds_by_msr, "GDS_MIT");
-    log_info("  Xen settings: BTI-Thunk: NONE,%s SPEC_CTRL:%s, Other:%s\n",
+    add(other, s->branch_harden, "BRANCH_HARDEN");
+    add(other, s->lock_harden, "LOCK_HARDEN");
+    log_info("  Xen settings: BTI-Thunk: %s,%s SPEC_CTRL:%s, Other:%s\n",
+             s->thunk == THUNK_RETPOLINE ? "RETPOLINE" : s->thunk == THUNK_LFENCE ? "LFENCE" : "JMP",
              !s->bhb_entry_domu ? "" : s->bhb_seq == BHB_SHORT ? " BHB-Seq: SHORT," : " BHB-Seq: LONG,", msr, other);
 }
 
@@ -82,10 +92,13 @@ void spec_ctrl_report(void)
     log_info("Speculative mitigation facilities:\n");
     report_features("hints", hints, array_size(hints));
     report_features("features", features, array_size(features));
+    log_info("  Compiled-in support: INDIRECT_THUNK" RETURN_THUNK " HARDEN_ARRAY HARDEN_BRANCH HARDEN_GUEST_ACCESS HARDEN_LOCK\n");
     report_own(&spec_machine, &spec_settings);
     report_guests(&spec_settings);
-    if (spec_options.thunk == THUNK_RETPOLINE || spec_options.thunk == THUNK_LFENCE)
-        log_warn("spec-ctrl=bti-thunk=: there are no thunks in this build, the option has no effect\n");
+    if (spec_machine.tsx_locked)
+        log_warn("TSX locked by firmware - disabling\n");
+    if (spec_options.tsx >= 0 && !tsx_has_switch(&spec_machine))
+        log_warn("TSX controls not available - Ignoring tsx= setting\n");
     if (spec_settings.gds_by_avx)
         log_warn("AVX is off: the CPU's gathers leak and its microcode has no remedy\n");
 }

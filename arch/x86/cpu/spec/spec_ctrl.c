@@ -71,6 +71,7 @@ static boot_code void read_machine(struct spec_machine *m)
     m->words[F(RTM) / 32] = f->leaf7_b;
     m->words[F(IBRSB) / 32] = f->leaf7_d;
     read_extended_words(m->words);
+    tsx_read_machine(m);
 }
 
 static boot_code uint32_t patches(const struct spec_settings *s)
@@ -88,6 +89,10 @@ static boot_code uint32_t patches(const struct spec_settings *s)
     bits |= bhb ? 1u << PATCH_SPEC_BHB : 0;
     bits |= s->verw ? 1u << PATCH_SPEC_VERW : 0;
     bits |= s->div ? 1u << PATCH_SPEC_DIV : 0;
+    bits |= s->thunk == THUNK_LFENCE ? 1u << PATCH_THUNK_LFENCE : 0;
+    bits |= s->thunk == THUNK_JMP ? 1u << PATCH_THUNK_JMP : 0;
+    bits |= s->branch_harden ? 1u << PATCH_BRANCH_HARDEN : 0;
+    bits |= s->lock_harden ? 1u << PATCH_LOCK_HARDEN : 0;
     return bits | (cpu_features.smap ? 1u << PATCH_SMAP : 0);
 }
 
@@ -103,6 +108,8 @@ boot_code void spec_ctrl_init(void)
     spec_bhb_inner = s->bhb_seq == BHB_SHORT ? 5 : 7;
     if (s->gds_by_avx)
         cpu_features.xcr0_mask &= 3;
+    tsx_init_cpu(); /* before the policies look */
+    patch_branches(s->thunk == THUNK_JMP && !(s->bugs & BUG_ITS), !(s->bugs & BUG_ITS));
     patch_apply(patches(s));
 }
 
@@ -135,6 +142,12 @@ void spec_ctrl_init_cpu(void)
     if (s->bp_spec_reduce && rdmsr_safe(MSR_AMD_BP_CFG, &value) == 0 && wrmsr_safe(MSR_AMD_BP_CFG, value | BP_CFG_SPEC_REDUCE) != 0)
         log_warn("CPU%u: MSR_BP_CFG cannot be set\n", this_cpu_id());
     set_mcu_options(s);
+    tsx_init_cpu();
+}
+
+bool spec_ctrl_tsx_is_off(void)
+{
+    return spec_settings.tsx_off;
 }
 
 bool spec_ctrl_msr_is_virtual(void)

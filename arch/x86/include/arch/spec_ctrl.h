@@ -28,6 +28,8 @@ void spec_ctrl_init(void);
 void spec_ctrl_report(void);
 /* Each CPU, before it runs a guest: the model-specific registers. */
 void spec_ctrl_init_cpu(void);
+/* Transactions abort, and are not offered. */
+bool spec_ctrl_tsx_is_off(void);
 /* PV guests may use MSR_SPEC_CTRL: it is switched at entry and exit. */
 bool spec_ctrl_msr_is_virtual(void);
 /* v, a guest's, is about to run on this CPU. */
