@@ -3,6 +3,7 @@
  * Who may do what to whom: one table for all hypercalls. An operation's class stands in its row of
  * the tables in abi/, or, where a hypercall has no such column, in its handler.
  */
+#include <arch/patch.h>
 #include <hv/access.h>
 #include <hv/errno.h>
 #include <hv/percpu.h>
@@ -34,7 +35,10 @@ static unsigned int relations(const struct domain *who, const struct domain *who
 
 bool access_allows(enum access_class what, const struct domain *who, const struct domain *whom)
 {
-    return what == ACCESS_ANY || (sufficient[what] & relations(who, whom)) != 0;
+    if (what != ACCESS_ANY && (sufficient[what] & relations(who, whom)) == 0)
+        return false;
+    barrier_nospec();
+    return true;
 }
 
 int access_check(enum access_class what, const struct domain *who, const struct domain *whom)

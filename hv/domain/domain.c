@@ -27,7 +27,11 @@ struct domain *hardware_domain, *domain_xen, *domain_io;
 
 static struct domain *at(unsigned int id)
 {
-    struct domain **c = chunk[id / IDS_PER_CHUNK];
+    struct domain **c;
+
+    /* Trust: guests name domains. */
+    id = (unsigned int)index_nospec(id, DOMID_FIRST_RESERVED);
+    c = chunk[id / IDS_PER_CHUNK];
 
     return c ? c[id % IDS_PER_CHUNK] : NULL;
 }

@@ -161,7 +161,7 @@ static int pirq_map_ensure(struct domain *d)
 static int bind_new_pirq(struct vcpu *v, uint32_t pirq, bool will_share, evtchn_port_t *port)
 {
     struct domain *d = v->domain;
-    evtchn_port_t *slot = &d->events.pirq_to_port[pirq];
+    evtchn_port_t *slot = &d->events.pirq_to_port[index_nospec(pirq, d->events.nr_pirqs)];
     int rc;
 
     if (*slot != 0)

@@ -151,7 +151,7 @@ static evtchn_port_t pirq_port(const struct domain *d, unsigned int pirq)
 {
     const evtchn_port_t *map = __atomic_load_n(&d->events.pirq_to_port, __ATOMIC_ACQUIRE);
 
-    return map != NULL && pirq < d->events.nr_pirqs ? read_once(map[pirq]) : 0;
+    return map != NULL && pirq < d->events.nr_pirqs ? read_once(map[index_nospec(pirq, d->events.nr_pirqs)]) : 0;
 }
 
 void event_send_pirq(struct domain *d, unsigned int pirq)

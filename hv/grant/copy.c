@@ -5,6 +5,7 @@
  */
 #include "table.h"
 
+#include <arch/patch.h>
 #include <hv/errno.h>
 #include <hv/frame_refs.h>
 #include <hv/lib.h>
@@ -152,6 +153,7 @@ static int copy_one(struct copy_state *s, const struct gnttab_copy *op)
         return rc;
     if (!is_inside(&s->source, op->source.offset, op->len) || !is_inside(&s->dest, op->dest.offset, op->len))
         return GNTST_general_error;
+    barrier_nospec();
     /* Trust: the pages are guests'; they may change meanwhile, and may be one and the same. */
     memmove(s->dest.page + op->dest.offset, s->source.page + op->source.offset, op->len);
     return GNTST_okay;

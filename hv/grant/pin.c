@@ -5,6 +5,7 @@
  */
 #include "table.h"
 
+#include <arch/patch.h>
 #include <hv/frame_refs.h>
 
 static int check_pinned(const struct grant_active *a, const struct grant_pin_request *r)
@@ -80,6 +81,8 @@ static int pin_locked(struct grant_table *t, grant_ref_t ref, const struct grant
 
     if (unlikely(ref >= nr))
         return GNTST_bad_gntref;
+    /* Callers go on with the reference as it was given. */
+    barrier_nospec();
     ref = (grant_ref_t)index_nospec(ref, nr);
     a = grant_active(t, ref);
     if (grant_is_pinned(a) && (rc = check_pinned(a, r)) != GNTST_okay)

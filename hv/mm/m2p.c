@@ -16,10 +16,10 @@ extern uint64_t *host_m2p;
 void m2p_set(mfn_t mfn, uint64_t pfn)
 {
     if (mfn.v < max_mfn)
-        write_once(M2P_TABLE[mfn.v], pfn);
+        write_once(M2P_TABLE[index_nospec(mfn.v, max_mfn)], pfn);
 }
 
 uint64_t m2p_get(mfn_t mfn)
 {
-    return mfn.v < max_mfn ? read_once(M2P_TABLE[mfn.v]) : M2P_INVALID;
+    return mfn.v < max_mfn ? read_once(M2P_TABLE[index_nospec(mfn.v, max_mfn)]) : M2P_INVALID;
 }

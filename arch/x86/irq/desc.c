@@ -28,7 +28,7 @@ BOOT_PARAM_UINT(nr_irqs, "nr_irqs", nr_irqs_option);
 
 struct irq_desc *irq_desc_of(unsigned int irq)
 {
-    return irq < nr_irqs ? __atomic_load_n(&descs[irq], __ATOMIC_ACQUIRE) : NULL;
+    return irq < nr_irqs ? __atomic_load_n(&descs[index_nospec(irq, nr_irqs)], __ATOMIC_ACQUIRE) : NULL;
 }
 
 static struct irq_desc *desc_create(unsigned int irq)

@@ -10,6 +10,7 @@
  */
 #include "trace.h"
 #include <arch/extable.h>
+#include <arch/guest_copy.h>
 #include <arch/patch.h>
 #include <arch/pv.h>
 #include <hv/log.h>
@@ -17,8 +18,6 @@
 #include <hv/softirq.h>
 #include <hv/trace.h>
 #include <xen/vcpu.h>
-
-#define MAX_FRAME_BYTES 96u
 
 /* What user page tables do not show was left for now. */
 static inline void publish_stale(struct vcpu *v)
@@ -37,12 +36,6 @@ void pv_toggle_mode(struct vcpu *v)
 /* One word of the frame, or to `fault` if the guest's stack cannot take it. */
 #define STORE(va, word) \
     __asm__ goto("1: movq %1, %0\n\t" EXTABLE_STR("1b", "%l[fault]") :: "m"(*(uint64_t *)(va)), "r"((uint64_t)(word)) : "memory" : fault)
-
-/* Trust: the frame below a guest's stack pointer must not reach into the hypervisor; presence and canonical form are the CPU's to check. */
-static inline bool stack_is_guests(uint64_t top)
-{
-    return top - HV_VIRT_START >= HV_VIRT_END - HV_VIRT_START + MAX_FRAME_BYTES;
-}
 
 /* IF shows the upcall mask, IOPL the virtual one if the guest asked for that. */
 static inline uint64_t flags_for_guest(const struct vcpu *v, uint64_t rflags, uint8_t upcall_mask)
@@ -93,30 +86,31 @@ static always_inline void enter_kernel(struct vcpu *v, uint64_t rip, unsigned in
         pv_enter_mode(v, true);
         sp = v->arch.kernel_sp;
     }
-    sp &= ~15ULL;
-    if (unlikely(!stack_is_guests(sp)) || unlikely(rip == 0))
+    sp = (sp & ~15ULL) - (7 + (how & PV_BOUNCE_ERROR_CODE ? 1 : 0) + (how & PV_BOUNCE_SEGMENTS ? 4 : 0)) * 8;
+    /* Trust: the guest's stack pointer, but not into the hypervisor; stores go upwards from it. Presence and canonical form are the CPU's to check. */
+    if (unlikely(guest_clamp_in_place(&sp)) || unlikely(rip == 0))
         goto fault;
+    uint64_t at = sp + 16;
+
     guest_access_begin();
-    STORE(sp - 8, (uint16_t)regs->ss);
-    STORE(sp - 16, regs->rsp);
-    STORE(sp - 24, flags_for_guest(v, regs->rflags, mask));
-    STORE(sp - 32, cs | (uint64_t)mask << 32);
-    STORE(sp - 40, regs->rip);
-    sp -= 40;
-    if (how & PV_BOUNCE_ERROR_CODE) {
-        sp -= 8;
-        STORE(sp, error_code);
-    }
-    if (how & PV_BOUNCE_SEGMENTS) {
-        sp -= 32;
-        STORE(sp, v->arch.ds);
-        STORE(sp + 8, v->arch.es);
-        STORE(sp + 16, v->arch.fs);
-        STORE(sp + 24, v->arch.gs);
-    }
-    sp -= 16;
-    STORE(sp + 8, regs->r11);
     STORE(sp, regs->rcx);
+    STORE(sp + 8, regs->r11);
+    if (how & PV_BOUNCE_SEGMENTS) {
+        STORE(at, v->arch.ds);
+        STORE(at + 8, v->arch.es);
+        STORE(at + 16, v->arch.fs);
+        STORE(at + 24, v->arch.gs);
+        at += 32;
+    }
+    if (how & PV_BOUNCE_ERROR_CODE) {
+        STORE(at, error_code);
+        at += 8;
+    }
+    STORE(at, regs->rip);
+    STORE(at + 8, cs | (uint64_t)mask << 32);
+    STORE(at + 16, flags_for_guest(v, regs->rflags, mask));
+    STORE(at + 24, regs->rsp);
+    STORE(at + 32, (uint16_t)regs->ss);
     guest_access_end();
     if (how & PV_BOUNCE_MASK_EVENTS)
         write_once(info->evtchn_upcall_mask, 1);

@@ -45,7 +45,7 @@ static int set_address(struct vcpu *v, unsigned int n, uint64_t value)
     /* Trust: a breakpoint in the hypervisor would stop it. ABI: only where it begins is looked at. */
     if (!va_is_canonical(value) || va_is_hypervisor(value))
         return ERR(EPERM);
-    v->arch.dr[n] = value;
+    v->arch.dr[index_nospec(n, 4)] = value;
     if (v == current && (v->arch.dr7 & DR7_ENABLES))
         load_breakpoints(v);
     return 0;
@@ -112,7 +112,7 @@ int pv_get_debugreg(const struct vcpu *v, unsigned int reg, uint64_t *value)
 {
     if (reg > 7 || ((reg == 4 || reg == 5) && (v->arch.cr4 & CR4_DE)))
         return ERR(ENODEV);
-    *value = reg < 4 ? v->arch.dr[reg] : (reg & 1) ? v->arch.dr7 | v->arch.dr7_emul : v->arch.dr6;
+    *value = reg < 4 ? v->arch.dr[index_nospec(reg, 4)] : (reg & 1) ? v->arch.dr7 | v->arch.dr7_emul : v->arch.dr6;
     return 0;
 }
 

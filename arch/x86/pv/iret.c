@@ -4,6 +4,7 @@
  * case does not come here: trap/syscall.S does the same in fewer steps.
  */
 #include <arch/extable.h>
+#include <arch/guest_copy.h>
 #include <arch/patch.h>
 #include <arch/pv.h>
 #include <hv/log.h>
@@ -25,10 +26,10 @@ static bool leave_kernel(struct vcpu *v)
     __asm__ goto("1: movq %0, %%rax\n\tmovq %%rax, %1\n\t" EXTABLE_STR("1b", "%l[fault]")            \
                  :: "m"(((const struct iret_context *)frame)->from), "m"(*(to)) : "rax", "memory" : fault)
 
-/* Trust: read once, straight into the registers of the vCPU. false: not readable, some of them are spoilt. */
+/* Trust: read once, upwards, straight into the registers of the vCPU. false: not readable, some of them are spoilt. */
 static inline bool read_frame(struct trap_frame *regs, uint64_t frame, uint64_t *flags)
 {
-    if (unlikely(frame - (HV_VIRT_START - sizeof(struct iret_context)) < HV_VIRT_END - HV_VIRT_START + sizeof(struct iret_context)))
+    if (unlikely(guest_clamp_in_place(&frame)))
         return false;
     guest_access_begin();
     LOAD(&regs->rax, rax);

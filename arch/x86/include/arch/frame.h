@@ -4,6 +4,7 @@
 #define ARCH_FRAME_H
 
 #include <arch/layout.h>
+#include <arch/patch.h>
 
 #ifdef HV_HOST_TEST
 extern struct frame *host_frame_table;
@@ -32,8 +33,10 @@ static inline bool mfn_is_valid(mfn_t mfn)
 {
     const uint64_t piece = mfn.v / FRAMES_PER_PIECE;
 
-    return likely(mfn.v < max_mfn) && likely((frame_pieces_mapped[piece / 64] >> piece % 64) & 1) &&
-           likely(!(read_once(frame_of(mfn)->flags) & FRAME_FOREIGN_IO));
+    if (unlikely(mfn.v >= max_mfn))
+        return false;
+    barrier_nospec();
+    return likely((frame_pieces_mapped[piece / 64] >> piece % 64) & 1) && likely(!(read_once(frame_of(mfn)->flags) & FRAME_FOREIGN_IO));
 }
 #endif
 /* p is in the direct map. */

@@ -27,6 +27,17 @@ static always_inline uint64_t guest_clamp(uint64_t va)
     return va;
 }
 
+/* The same for what is not copied by the functions here. Says, too, whether it was such an address: nothing rests on that branch. */
+static always_inline bool guest_clamp_in_place(uint64_t *va)
+{
+    bool is_ours;
+
+    __asm__("cmpl %[range], %k[top]\n\tcmove %[nowhere], %[va]"
+            : [va] "+r"(*va), "=@cce"(is_ours)
+            : [top] "r"(*va >> HV_RANGE_SHIFT), [range] "i"((int)(HV_VIRT_START >> HV_RANGE_SHIFT)), [nowhere] "r"(1ULL << 63));
+    return is_ours;
+}
+
 /* May fault where the guest's side is: the load or the store. */
 #define GUEST_LOAD(insn, reg, at)  "1: " insn " " at "(%[guest]), %%" reg "\n\t" EXTABLE_STR("1b", "%l[fault]") insn " %%" reg ", " at "(%[own])\n\t"
 #define GUEST_STORE(insn, reg, at) insn " " at "(%[own]), %%" reg "\n\t1: " insn " %%" reg ", " at "(%[guest])\n\t" EXTABLE_STR("1b", "%l[fault]")

@@ -201,7 +201,10 @@ pte_t pv_guest_l1e(struct vcpu *v, uint64_t va)
 {
     uint64_t rights;
 
-    return mmu_guest_va(va) ? walk(v->arch.cr3_kernel, va, &rights) : 0;
+    if (!mmu_guest_va(va))
+        return 0;
+    barrier_nospec();
+    return walk(v->arch.cr3_kernel, va, &rights);
 }
 
 bool pv_access_allowed(const struct vcpu *v, uint64_t va, bool write)

@@ -194,9 +194,10 @@ static inline must_check int mmu_may_touch(const struct domain *tables, const st
 {
     const struct domain *caller = current->domain;
 
-    if (likely(tables == caller && pages == caller) || caller->is_control)
-        return 0;
-    return tables == caller && pages == domain_io ? 0 : ERR(EPERM);
+    if (unlikely(tables != caller || (pages != caller && pages != domain_io)) && !caller->is_control)
+        return ERR(EPERM);
+    barrier_nospec();
+    return 0;
 }
 /* CPUs that run the vCPUs of a guest's bitmap. -EFAULT. */
 int mmu_read_vcpu_mask(const struct domain *d, uint64_t bitmap_va, cpumask_t *out) must_check;
