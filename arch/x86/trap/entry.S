@@ -156,7 +156,7 @@ trap_ist_stub_df:
  * SYSCALL switches no stack: each CPU has stubs of its own, which find the CPU's data by a rip-relative
  * access. All branches are direct: nothing has been done about the guest's predictions yet.
  */
-.macro SYSCALL_STUB data, cs, vector
+.macro SYSCALL_STUB data, cs, vector, to
     .balign SYSCALL_STUB_BYTES
     movq %rsp, \data + DATA_GUEST_RSP(%rip)
     movq \data + DATA_STACK_TOP(%rip), %rsp
@@ -167,7 +167,7 @@ trap_ist_stub_df:
     pushq %rcx
     pushq $0
     movl $\vector, 4(%rsp)
-    jmp syscall_entry
+    jmp \to
 .endm
 
     .globl syscall_stubs
@@ -175,8 +175,8 @@ trap_ist_stub_df:
 syscall_stubs:
 data = 0
 .rept MAX_CPUS
-    SYSCALL_STUB cpu_window_data + data, SEL_GUEST_CS64, TRAP_SYSCALL
-    SYSCALL_STUB cpu_window_data + data, SEL_GUEST_CS32, TRAP_SYSCALL32
+    SYSCALL_STUB cpu_window_data + data, SEL_GUEST_CS64, TRAP_SYSCALL, syscall_entry
+    SYSCALL_STUB cpu_window_data + data, SEL_GUEST_CS32, TRAP_SYSCALL32, syscall_by_c
 data = data + CPU_WINDOW_BYTES
 .endr
 

@@ -14,7 +14,6 @@
 #include <arch/patch.h>
 #include "asm-offsets.h"
 
-#define TRAP_SYSCALL   0x100
 #define SEL_GUEST_CS64 0xe033
 #define SEL_GUEST_DS   0xe02b
 #define RFLAGS_IF      0x200
@@ -79,15 +78,11 @@ nowhere:
 syscall_entry:
     PATCH PATCH_SYSCALL_BY_C, NOP5, jmp syscall_by_c
     movq INFO(CPU_INFO_CURRENT)(%rsp), %rcx
-    cmpl $TRAP_SYSCALL, REG(FRAME_VECTOR)(%rsp)
-    jne 1f
     cmpb $0, VCPU_IN_KERNEL(%rcx)
     je from_user
     cmpq $CALL_IRET, %rax
-    jne hypercall_entry
-    jmp iret_call
-1:  movq REG(FRAME_RIP)(%rsp), %rcx
-    jmp syscall_by_c
+    je iret_call
+    jmp hypercall_entry
 
 /* ---- guest user calls guest kernel ---- */
 
