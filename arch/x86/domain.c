@@ -95,6 +95,7 @@ int arch_domain_create(struct domain *d, const struct domain_config *config)
     a->relinquish_list = FRAME_NO_LINK;
     a->msr_relaxed = (config->arch_misc_flags & XEN_X86_MSR_RELAXED) != 0;
     vtsc_domain_init(d);
+    spec_ctrl_domain_init(d);
     return cpu_policy_init_domain(d);
 }
 

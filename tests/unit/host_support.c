@@ -3,6 +3,8 @@
 #include "host_support.h"
 
 #include <arch/cpu.h>
+#include <arch/spec_ctrl.h>
+#include <arch/xpti.h>
 #include <hv/cpumask.h>
 #include <hv/domain.h>
 #include <hv/lock.h>
@@ -40,6 +42,12 @@ weak void softirq_register(enum softirq nr, softirq_fn *fn) { }
 weak void smp_kick(unsigned int cpu) { }
 weak void smp_call(const cpumask_t *cpus, void (*fn)(void *arg), void *arg, bool wait) { fn(arg); }
 weak void smp_wait_for_irqs_off(void) { }
+
+/* ---- neither XPTI nor a look for L1TF ---- */
+weak void xpti_slot_changed(const pte_t *slot) { }
+weak void xpti_forget(mfn_t l4) { }
+weak void spec_ctrl_domain_init(struct domain *d) { }
+weak bool spec_ctrl_refuses_absent(struct domain *d, unsigned int level, uint64_t entry) { return false; }
 
 /* ---- log and panic ---- */
 weak char host_last_log[512];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Speculation: which CPUs get what by default, and what spec-ctrl= changes. Expected: stock Xen's boot log on the same CPU model. */
-// sources: arch/x86/cpu/spec/bugs.c arch/x86/cpu/spec/choose.c arch/x86/cpu/spec/options.c hv/core/param.c hv/lib/parse.c
+// sources: arch/x86/cpu/spec/bugs.c arch/x86/cpu/spec/choose.c arch/x86/cpu/spec/options.c arch/x86/cpu/spec/tables.c hv/core/param.c hv/lib/parse.c
 #include "host_support.h"
+#include <arch/page.h>
 #include <arch/spec_ctrl.h>
 #include <hv/lib.h>
 #include <hv/param.h>
@@ -22,7 +23,7 @@ static struct spec_machine machine;
 
 static struct spec_machine *cpu(enum cpu_vendor vendor, unsigned int family, unsigned int model, unsigned int stepping)
 {
-    machine = (struct spec_machine){ .vendor = vendor, .family = family, .model = model, .stepping = stepping, .smep = true };
+    machine = (struct spec_machine){ .vendor = vendor, .family = family, .model = model, .stepping = stepping, .smep = true, .phys_bits = 39 };
     return &machine;
 }
 
@@ -274,6 +275,94 @@ static void test_bad_items(void **state)
     assert_true(o.rsb == 0 && o.msr_sc == 0 && o.ibrs == 1 && o.ibpb == -1);
 }
 
+/* ---- xpti=, pv-l1tf= ---- */
+
+static bool tables_are(const char *spec, const char *xpti, const char *l1tf, bool xpti_dom0, bool xpti_domu, bool l1tf_dom0, bool l1tf_domu)
+{
+    struct spec_options o = SPEC_OPTIONS_DEFAULT;
+    struct spec_settings s;
+
+    assert_int_equal(spec_parse(spec, &o), 0);
+    if (xpti)
+        assert_int_equal(spec_parse_xpti(xpti, &o), 0);
+    if (l1tf)
+        assert_int_equal(spec_parse_l1tf(l1tf, &o), 0);
+    spec_choose(&machine, &o, &s);
+    return s.xpti_dom0 == xpti_dom0 && s.xpti_domu == xpti_domu && s.l1tf_dom0 == l1tf_dom0 && s.l1tf_domu == l1tf_domu;
+}
+
+static void test_tables_by_cpu(void **state)
+{
+    cpu(CPU_VENDOR_INTEL, 6, 0x3c, 4);
+    assert_true(tables_are("", NULL, NULL, true, true, false, true));
+    cpu(CPU_VENDOR_INTEL, 6, 0xee, 0); /* unknown */
+    assert_true(tables_are("", NULL, NULL, true, true, false, true));
+    cpu(CPU_VENDOR_INTEL, 6, 0x5c, 9); /* Goldmont: Meltdown, as stock Xen has it, but no L1TF */
+    assert_true(tables_are("", NULL, NULL, true, true, false, false));
+    cpu(CPU_VENDOR_INTEL, 6, 0x55, 7);
+    has(F(ARCH_CAPS));
+    has(F(RDCL_NO));
+    assert_true(tables_are("", NULL, NULL, false, false, false, false));
+    cpu(CPU_VENDOR_AMD, 0x17, 1, 2);
+    assert_true(tables_are("", NULL, NULL, false, false, false, false));
+    cpu(CPU_VENDOR_HYGON, 0x18, 1, 2);
+    assert_true(tables_are("", NULL, NULL, false, false, false, false));
+}
+
+static void test_tables_by_option(void **state)
+{
+    cpu(CPU_VENDOR_INTEL, 6, 0x3c, 4);
+    assert_true(tables_are("no", NULL, NULL, false, false, false, false));
+    assert_true(tables_are("no-xen", NULL, NULL, true, true, false, true));
+    assert_true(tables_are("no", "", "", true, true, true, true));
+    assert_true(tables_are("", "no", "off", false, false, false, false));
+    assert_true(tables_are("", "dom0=0", "dom0", false, true, true, true));
+    assert_true(tables_are("", "no-domu", "no-domu", true, false, false, false));
+    assert_true(tables_are("no", "domu,no-dom0", "domu=yes", false, true, false, true));
+    assert_true(tables_are("", "no,default", NULL, true, true, false, true));
+    cpu(CPU_VENDOR_AMD, 0x17, 1, 2);
+    assert_true(tables_are("", "yes", "domu", true, true, false, true));
+
+    /* spec-ctrl=no behind them. */
+    struct spec_options o = SPEC_OPTIONS_DEFAULT;
+    struct spec_settings s;
+
+    assert_int_equal(spec_parse_xpti("domu", &o), 0);
+    assert_int_equal(spec_parse("no", &o), 0);
+    spec_choose(&machine, &o, &s);
+    assert_true(s.xpti_domu && !s.xpti_dom0);
+    assert_int_not_equal(spec_parse_xpti("dom0=maybe", &o), 0);
+    assert_int_not_equal(spec_parse_xpti("foo", &o), 0);
+    assert_int_not_equal(spec_parse_l1tf("default", &o), 0);
+}
+
+static void test_l1tf_addresses(void **state)
+{
+    /* The cache sees 46 bits of an address, memory has 39: whatever is above is nowhere. */
+    cpu(CPU_VENDOR_INTEL, 6, 0x5e, 3);
+    struct spec_settings s = choose("");
+
+    assert_true(s.l1d_bits == 46 && s.l1tf_safe == 1ULL << 39);
+    assert_false(spec_l1tf_vulnerable(&s, 1, 0));
+    assert_false(spec_l1tf_vulnerable(&s, 1, 0xffe)); /* no address */
+    assert_true(spec_l1tf_vulnerable(&s, 1, 0x1000));
+    assert_true(spec_l1tf_vulnerable(&s, 1, (1ULL << 39) - 0x1000));
+    assert_false(spec_l1tf_vulnerable(&s, 1, 1ULL << 39));
+    assert_true(spec_l1tf_vulnerable(&s, 1, 1ULL << 46 | 0x5000)); /* not looked at */
+    assert_false(spec_l1tf_vulnerable(&s, 1, 0x000ffffffffff000ULL)); /* Linux: inverted */
+    assert_false(spec_l1tf_vulnerable(&s, 1, PTE_PAT));
+    assert_true(spec_l1tf_vulnerable(&s, 2, PTE_PS) && spec_l1tf_vulnerable(&s, 4, PTE_PS | 1ULL << 40));
+    /* No more than memory has: the last quarter is taken to be empty, but for RAM that is there. */
+    machine.phys_bits = 46;
+    assert_int_equal(choose("").l1tf_safe, 3ULL << 44);
+    machine.memory_end = (3ULL << 44) + (1ULL << 40);
+    assert_int_equal(choose("").l1tf_safe, machine.memory_end);
+    cpu(CPU_VENDOR_INTEL, 6, 0x1a, 4);
+    assert_int_equal(choose("").l1d_bits, 44);
+    cpu(CPU_VENDOR_INTEL, 6, 0x17, 4);
+    assert_int_equal(choose("").l1d_bits, 39);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +370,7 @@ int main(void)
         cmocka_unit_test(test_immune_intel), cmocka_unit_test(test_unknown_intel_has_everything), cmocka_unit_test(test_gathers),
         cmocka_unit_test(test_zen), cmocka_unit_test(test_branches_of_a_cache_line), cmocka_unit_test(test_barriers),
         cmocka_unit_test(test_transactions), cmocka_unit_test(test_off), cmocka_unit_test(test_bad_items),
+        cmocka_unit_test(test_tables_by_cpu), cmocka_unit_test(test_tables_by_option), cmocka_unit_test(test_l1tf_addresses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,10 @@ struct table_pointer {
     uint64_t base;
 } packed;
 
-static DEFINE_PER_CPU(struct tss, tss) aligned(128);
+static struct tss *cpu_tss(unsigned int cpu)
+{
+    return (void *)(uintptr_t)(cpu_window(cpu) + CPU_WINDOW_DATA + ENTRY_DATA_TSS);
+}
 
 /* Descriptors (SDM3 3.4.5), accessed bit set so that the CPU never writes to them. */
 #define DESC_CODE64_DPL0 0x00af9b000000ffffULL
@@ -86,7 +89,7 @@ static void init_syscall(unsigned int cpu)
 {
     struct syscall_stub_data *data = (void *)(uintptr_t)(cpu_window(cpu) + CPU_WINDOW_DATA);
 
-    data->stack_top = per_cpu(tss, cpu).rsp[0];
+    data->stack_top = cpu_tss(cpu)->rsp[0];
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
     wrmsr(MSR_STAR, ((uint64_t)SEL_GUEST_CS32 << 48) | ((uint64_t)SEL_HV_CS << 32));
     wrmsr(MSR_LSTAR, (uintptr_t)syscall_stubs[cpu][0]);
@@ -95,7 +98,7 @@ static void init_syscall(unsigned int cpu)
     if (cpu_features.vendor == CPU_VENDOR_INTEL) {
         wrmsr(MSR_SYSENTER_CS, SEL_HV_CS);
         wrmsr(MSR_SYSENTER_EIP, (uintptr_t)sysenter_entry);
-        wrmsr(MSR_SYSENTER_ESP, per_cpu(tss, cpu).rsp[0]);
+        wrmsr(MSR_SYSENTER_ESP, cpu_tss(cpu)->rsp[0]);
     }
 }
 
@@ -136,7 +139,7 @@ static void init_control_registers(void)
 void cpu_init_this(void)
 {
     const unsigned int cpu = this_cpu_id();
-    struct tss *t = &per_cpu(tss, cpu);
+    struct tss *t = cpu_tss(cpu);
 
     fill_tss(cpu, t);
     fill_reserved_gdt((void *)(uintptr_t)(cpu_window(cpu) + CPU_WINDOW_GDT + 14 * PAGE_SIZE), t);

@@ -31,7 +31,8 @@ __x86_indirect_thunk_\reg:
     PATCH_AT PATCH_THUNK_JMP, __x86_indirect_thunk_\reg, .Lend_\reg, jmp *%\reg
 .endm
 
-    .text
+    /* Returns of entry code are among them: arch/xpti.h */
+    .section .entry_text, "ax"
     /* By the registers' numbers; there is none for %rsp, whose place is left empty. */
     .globl indirect_thunks
     .balign THUNK_BYTES, 0xcc

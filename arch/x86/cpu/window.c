@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Maps a CPU's window: GDT, LDT, system-call data, guarded stacks. */
+/* Maps a CPU's window: GDT, LDT, system-call data and TSS, guarded stacks. */
 #include <arch/cpu_window.h>
 #include <arch/page.h>
 #include <arch/platform.h>
+#include <arch/xpti.h>
 #include <hv/errno.h>
 #include <hv/lib.h>
 #include <hv/percpu.h>
@@ -84,5 +85,5 @@ int cpu_window_init(unsigned int cpu)
     info->cpu = cpu;
     info->percpu_offset = percpu_offset[cpu];
     info->current_vcpu = NULL;
-    return 0;
+    return xpti_init_cpu(cpu, info);
 }

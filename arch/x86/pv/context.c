@@ -24,6 +24,14 @@
 #define MSR_MISC_FEATURES_ENABLES 0x140u
 static DEFINE_PER_CPU(bool, cpuid_faulting_on);
 
+/* ABI: PGE as the CPU has it, though XPTI keeps it off. */
+static uint64_t visible_cr4(void)
+{
+    const bool has_pge = cpu_features.leaf1_d >> (XEN_X86_FEATURE_PGE % 32) & 1;
+
+    return (read_cr4() & CR4_GUEST_VISIBLE) | (has_pge ? CR4_PGE : 0);
+}
+
 uint64_t pv_guest_cr4(const struct vcpu *v, uint64_t cr4)
 {
     const struct cpu_policy *p = v->domain->arch.cpu_policy;
@@ -37,7 +45,7 @@ uint64_t pv_guest_cr4(const struct vcpu *v, uint64_t cr4)
         choice &= ~(uint64_t)CR4_FSGSBASE;
     if (!cpu_policy_has(p, XEN_X86_FEATURE_XSAVE))
         choice &= ~(uint64_t)CR4_OSXSAVE;
-    return choice | (read_cr4() & CR4_GUEST_VISIBLE);
+    return choice | visible_cr4();
 }
 
 /*
@@ -90,7 +98,7 @@ int arch_vcpu_reset(struct vcpu *v)
         return rc;
     reset_registers(v);
     pv_fpu_reset(v);
-    v->arch.cr4 = read_cr4() & CR4_GUEST_VISIBLE;
+    v->arch.cr4 = visible_cr4();
     v->arch.ldt_base = 0;
     v->arch.ldt_entries = 0;
     return 0;

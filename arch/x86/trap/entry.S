@@ -3,6 +3,9 @@
  * Every way into the hypervisor and back out. Registers go into a struct trap_frame:
  * from a guest always at the top of the CPU's stack (TSS.RSP0 and the SYSCALL stubs agree),
  * from the hypervisor wherever the stack is. No GS, no swapgs: see arch/percpu.h.
+ *
+ * What runs before spec_enter() and after spec_leave() may be on a guest's reduced tables (arch/xpti.h): it is in
+ * .entry_text, and touches the stack and the CPU's window alone.
  */
 #include <arch/layout.h>
 #include <arch/extable.h>
@@ -70,7 +73,7 @@
     xorl %r15d, %r15d
 .endm
 
-    .text
+    .section .entry_text, "ax"
 
 /* ---- exceptions and interrupts ---- */
 
@@ -146,6 +149,7 @@ trap_ist_stub_df:
     movl $8, 4(%rsp)
     SAVE_REGISTERS
     cld
+    PATCH PATCH_XPTI, NOP5, call xpti_leave_reduced
     movq %rsp, %rdi
     call trap_entry
     ud2
@@ -277,6 +281,13 @@ iret_failed:
     SAVE_REGISTERS
     movq %rsp, %rdi
     call trap_iret_failed
+    jmp exit_to_guest
+
+/* As IRET failed, but what it missed is there now (the guest's LDT): once more, from where the way to the guest begins. */
+    .globl iret_again
+iret_again:
+    pushq $0
+    SAVE_REGISTERS
     jmp exit_to_guest
 
 /* void context_enter_guest(struct trap_frame *top): continue the current vCPU. */

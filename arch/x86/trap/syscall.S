@@ -73,7 +73,8 @@
 nowhere:
     .quad 1 << 63
 
-    .text
+    /* With XPTI only the first instruction runs: arch/xpti.h */
+    .section .entry_text, "ax"
     .globl syscall_entry
 syscall_entry:
     PATCH PATCH_SYSCALL_BY_C, NOP5, jmp syscall_by_c

@@ -59,6 +59,11 @@ boot_code void trap_init(void)
     set_gate(VECTOR_SYSCALL_INT80, trap_stubs + VECTOR_SYSCALL_INT80 * 16, IST_NONE, GATE_DPL3);
 }
 
+const void *trap_idt(void)
+{
+    return idt;
+}
+
 void trap_load_idt(void)
 {
     const struct { uint16_t limit; uint64_t base; } packed pointer = { sizeof(idt) - 1, (uintptr_t)idt };
@@ -118,8 +123,12 @@ static void hypervisor_exception(struct trap_frame *regs, uint64_t cr2)
         return;
     }
     /* Not a guest vCPU's tables: the LDT window is filled on demand (the CPU read a guest selector for us). */
-    if (v == VEC_PF && current != NULL && !current->is_idle && pv_mmu_fixup_fault(current, regs, cr2))
+    if (v == VEC_PF && current != NULL && !current->is_idle && pv_mmu_fixup_fault(current, regs, cr2)) {
+        /* Entry took the guest's settings back: they are loaded again on the way out. */
+        if (regs->rip == (uintptr_t)iret_to_guest)
+            regs->rip = (uintptr_t)iret_again;
         return;
+    }
     if (regs->rip == (uintptr_t)iret_to_guest)
         this_cpu(iret_fault) = (struct iret_fault){ .vector = v, .error_code = regs->error_code, .cr2 = cr2 };
     if (extable_fixup(regs))

@@ -105,9 +105,20 @@ static uint32_t amd_bugs(const struct spec_machine *m)
     return bugs;
 }
 
-uint32_t spec_bugs(const struct spec_machine *m)
+/* ABI: as stock Xen has it, all that do not say RDCL_NO but AMD's and Hygon's, in-order Atoms included. */
+static uint32_t meltdown(const struct spec_machine *m)
+{
+    return m->vendor == CPU_VENDOR_AMD || m->vendor == CPU_VENDOR_HYGON || spec_has(m, F(RDCL_NO)) ? 0 : BUG_MELTDOWN;
+}
+
+static uint32_t bugs_of_vendor(const struct spec_machine *m)
 {
     if (m->vendor == CPU_VENDOR_INTEL)
         return intel_bugs(m);
     return m->vendor == CPU_VENDOR_AMD || m->vendor == CPU_VENDOR_HYGON ? amd_bugs(m) : 0;
+}
+
+uint32_t spec_bugs(const struct spec_machine *m)
+{
+    return bugs_of_vendor(m) | meltdown(m);
 }

@@ -111,4 +111,5 @@ void spec_choose(const struct spec_machine *m, const struct spec_options *o, str
     choose_data(m, o, own, s);
     choose_harden(o, own, s);
     choose_tsx(m, o, own, s);
+    spec_choose_tables(m, o, s);
 }

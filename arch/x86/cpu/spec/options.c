@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* spec-ctrl=: a list of booleans, some of them with pv= and hvm= below them, and two choices. Pure. */
+/* spec-ctrl=: a list of booleans, some of them with pv= and hvm= below them, and two choices; xpti=, pv-l1tf=. Pure. */
 #include <hv/errno.h>
 #include <hv/lib.h>
 #include <hv/param.h>
@@ -85,6 +85,11 @@ static void all_off(struct spec_options *o)
     o->bhb_seq = given.bhb_seq;
     o->tsx = given.tsx;
     o->off = 1;
+    /* Their own options have the last word, wherever they stand. */
+    o->xpti_dom0 = given.xpti_dom0 > 0;
+    o->xpti_domu = given.xpti_domu > 0;
+    o->l1tf_dom0 = given.l1tf_dom0 > 0;
+    o->l1tf_domu = given.l1tf_domu > 0;
 }
 
 static bool parse_item(const char *text, struct spec_options *o)
@@ -116,7 +121,34 @@ static bool parse_item(const char *text, struct spec_options *o)
            parse_choice(text, "bhb-seq=", sequences, array_size(sequences), &o->bhb_seq);
 }
 
-int spec_parse(const char *list, struct spec_options *o)
+/* Both kinds of domains at once, or one of them; default: as if nothing was said. */
+static bool parse_domains(const char *text, int8_t *dom0, int8_t *domu)
+{
+    const int all = param_parse_bool(text), first = truth_of(text, "dom0"), others = truth_of(text, "domu");
+
+    if (all >= 0)
+        *dom0 = *domu = (int8_t)all;
+    if (first >= 0)
+        *dom0 = (int8_t)first;
+    if (others >= 0)
+        *domu = (int8_t)others;
+    return all >= 0 || first >= 0 || others >= 0;
+}
+
+static bool parse_xpti_item(const char *text, struct spec_options *o)
+{
+    if (strcmp(text, "default") != 0)
+        return parse_domains(text, &o->xpti_dom0, &o->xpti_domu);
+    o->xpti_dom0 = o->xpti_domu = -1;
+    return true;
+}
+
+static bool parse_l1tf_item(const char *text, struct spec_options *o)
+{
+    return parse_domains(text, &o->l1tf_dom0, &o->l1tf_domu);
+}
+
+static int parse_list(const char *list, struct spec_options *o, bool (*parse)(const char *text, struct spec_options *o))
 {
     int rc = 0;
 
@@ -126,9 +158,13 @@ int spec_parse(const char *list, struct spec_options *o)
         char text[MAX_ITEM];
 
         strlcpy(text, list, min(n + 1, sizeof(text)));
-        if (n >= sizeof(text) || !parse_item(text, o))
+        if (n >= sizeof(text) || !parse(text, o))
             rc = ERR(EINVAL);
         list += n + (comma != NULL);
     }
     return rc;
 }
+
+int spec_parse(const char *list, struct spec_options *o) { return parse_list(list, o, parse_item); }
+int spec_parse_xpti(const char *list, struct spec_options *o) { return parse_list(*list ? list : "yes", o, parse_xpti_item); }
+int spec_parse_l1tf(const char *list, struct spec_options *o) { return parse_list(*list ? list : "yes", o, parse_l1tf_item); }

@@ -87,6 +87,17 @@ static void report_guests(const struct spec_settings *s)
     log_info("  Support for PV VMs:%s\n", line);
 }
 
+static const char *on_off(bool on) { return on ? "enabled" : "disabled"; }
+
+static void report_tables(const struct spec_machine *m, const struct spec_settings *s)
+{
+    if (s->bugs & BUG_L1TF || s->l1tf_dom0 || s->l1tf_domu)
+        log_info("  L1TF: believed%s vulnerable, maxphysaddr L1D %u, CPUID %u, Safe address %lx\n", s->bugs & BUG_L1TF ? "" : " not",
+                 s->l1d_bits, m->phys_bits, s->l1tf_safe);
+    log_info("  XPTI (64-bit PV only): Dom0 %s, DomU %s (without PCID)\n", on_off(s->xpti_dom0), on_off(s->xpti_domu));
+    log_info("  PV L1TF shadowing: Dom0 %s, DomU %s\n", on_off(s->l1tf_dom0), on_off(s->l1tf_domu));
+}
+
 void spec_ctrl_report(void)
 {
     log_info("Speculative mitigation facilities:\n");
@@ -95,6 +106,7 @@ void spec_ctrl_report(void)
     log_info("  Compiled-in support: INDIRECT_THUNK" RETURN_THUNK " HARDEN_ARRAY HARDEN_BRANCH HARDEN_GUEST_ACCESS HARDEN_LOCK\n");
     report_own(&spec_machine, &spec_settings);
     report_guests(&spec_settings);
+    report_tables(&spec_machine, &spec_settings);
     if (spec_machine.tsx_locked)
         log_warn("TSX locked by firmware - disabling\n");
     if (spec_options.tsx >= 0 && !tsx_has_switch(&spec_machine))

@@ -11,6 +11,7 @@ enum spec_bug {
     BUG_RETPOLINE = 1 << 5, /* a return may be predicted like an indirect branch */
     BUG_BTC = 1 << 6, BUG_SRSO = 1 << 7, BUG_BHI = 1 << 8, BUG_GDS = 1 << 9, BUG_DIV = 1 << 10,
     BUG_ITS = 1 << 11, /* branches in the lower half of a cache line are predicted badly */
+    BUG_MELTDOWN = 1 << 14, /* ring 3 reads, ahead of the fault, what is mapped for the hypervisor */
 };
 
 struct spec_machine {
@@ -18,6 +19,7 @@ struct spec_machine {
     unsigned int family, model, stepping, phys_bits;
     bool smep, virtual;                  /* virtual: a hypervisor is below us */
     bool threads, tsx_locked;            /* cores have several; the firmware has TSX off for good */
+    uint64_t memory_end;                 /* of all RAM */
     uint32_t words[CPU_FEATURE_WORDS];   /* words 16 and 17: MSR_ARCH_CAPABILITIES */
 };
 
@@ -37,9 +39,11 @@ struct spec_options {
     int8_t off;                                         /* "no" was among the items */
     int8_t tsx;                                         /* tsx= */
     int8_t ignored;                                     /* what has no counterpart here */
+    int8_t xpti_dom0, xpti_domu, l1tf_dom0, l1tf_domu;  /* xpti=, pv-l1tf= */
 };
 #define SPEC_OPTIONS_DEFAULT ((struct spec_options){                                                         \
-    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 })
+    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,                          \
+    -1, -1, -1, -1 })
 
 struct spec_settings {
     uint32_t bugs;
@@ -52,6 +56,9 @@ struct spec_settings {
     bool gds_by_msr, gds_by_avx, srb_lock;
     bool branch_harden, lock_harden;
     bool tsx_off;                        /* transactions abort, and are not shown */
+    bool xpti_dom0, xpti_domu, l1tf_dom0, l1tf_domu;
+    unsigned int l1d_bits;               /* of an address, that the first-level cache looks at */
+    uint64_t l1tf_safe;                  /* nothing that may be cached is at this address or above */
 };
 
 extern struct spec_options spec_options;
@@ -62,6 +69,13 @@ uint32_t spec_bugs(const struct spec_machine *m);
 void spec_choose(const struct spec_machine *m, const struct spec_options *o, struct spec_settings *s);
 /* spec-ctrl='s value. 0, or -EINVAL: some item is not known; the others count. */
 int spec_parse(const char *list, struct spec_options *o) must_check;
+/* The same of xpti= and pv-l1tf=. */
+int spec_parse_xpti(const char *list, struct spec_options *o) must_check;
+int spec_parse_l1tf(const char *list, struct spec_options *o) must_check;
+/* tables.c: what becomes of page tables. s->bugs is known. */
+void spec_choose_tables(const struct spec_machine *m, const struct spec_options *o, struct spec_settings *s);
+/* L1TF: would the CPU look a not-present entry of that level up in its cache, and find something there? */
+bool spec_l1tf_vulnerable(const struct spec_settings *s, unsigned int level, uint64_t entry);
 
 /* tsx.c: what hides it shown in m->words; after the choice, the registers of this CPU. */
 void tsx_read_machine(struct spec_machine *m);

@@ -6,6 +6,7 @@
 #include <arch/patch.h>
 #include <arch/spec_ctrl.h>
 #include <arch/trap.h>
+#include <hv/boot_info.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/lib.h>
@@ -37,6 +38,10 @@ static DEFINE_PER_CPU(uint32_t, last_guest);
 
 static boot_code int parse_spec_ctrl(const char *value) { return spec_parse(*value ? value : "yes", &spec_options); }
 BOOT_PARAM_CUSTOM(spec_ctrl, "spec-ctrl", parse_spec_ctrl);
+static boot_code int parse_xpti(const char *value) { return spec_parse_xpti(value, &spec_options); }
+BOOT_PARAM_CUSTOM(xpti, "xpti", parse_xpti);
+static boot_code int parse_l1tf(const char *value) { return spec_parse_l1tf(value, &spec_options); }
+BOOT_PARAM_CUSTOM(pv_l1tf, "pv-l1tf", parse_l1tf);
 
 /* ---- at boot ---- */
 
@@ -67,6 +72,9 @@ static boot_code void read_machine(struct spec_machine *m)
         .vendor = f->vendor, .family = f->family, .model = f->model, .stepping = f->stepping, .phys_bits = f->phys_bits,
         .smep = f->smep, .virtual = f->leaf1_c >> (F(HYPERVISOR) % 32) & 1,
     };
+    for (unsigned int i = 0; i < boot_info.nr_memory; i++)
+        if (boot_info.memory[i].kind == MEMORY_RAM)
+            m->memory_end = max(m->memory_end, boot_info.memory[i].start + boot_info.memory[i].size);
     m->words[F(IBPB) / 32] = f->ext8_b;
     m->words[F(RTM) / 32] = f->leaf7_b;
     m->words[F(IBRSB) / 32] = f->leaf7_d;
@@ -76,12 +84,12 @@ static boot_code void read_machine(struct spec_machine *m)
 
 static boot_code uint32_t patches(const struct spec_settings *s)
 {
-    const bool ibpb = s->ibpb_entry_domu, bhb = s->bhb_entry_domu;
+    const bool ibpb = s->ibpb_entry_domu, bhb = s->bhb_entry_domu, xpti = s->xpti_dom0 || s->xpti_domu;
     uint32_t bits = 0;
 
-    bits |= s->msr_pv || ibpb || bhb || s->rsb ? 1u << PATCH_SPEC_ENTRY : 0;
-    bits |= s->msr_pv || s->verw || s->div ? 1u << PATCH_SPEC_EXIT : 0;
-    bits |= s->msr_pv || s->verw ? 1u << PATCH_SPEC_IST : 0;
+    bits |= s->msr_pv || ibpb || bhb || s->rsb || xpti ? 1u << PATCH_SPEC_ENTRY : 0;
+    bits |= s->msr_pv || s->verw || s->div || xpti ? 1u << PATCH_SPEC_EXIT : 0;
+    bits |= s->msr_pv || s->verw || xpti ? 1u << PATCH_SPEC_IST : 0;
     bits |= bits != 0 ? 1u << PATCH_SYSCALL_BY_C : 0;
     bits |= s->msr_pv ? 1u << PATCH_SPEC_MSR : 0;
     bits |= ibpb ? 1u << PATCH_SPEC_IBPB : 0;
@@ -93,6 +101,7 @@ static boot_code uint32_t patches(const struct spec_settings *s)
     bits |= s->thunk == THUNK_JMP ? 1u << PATCH_THUNK_JMP : 0;
     bits |= s->branch_harden ? 1u << PATCH_BRANCH_HARDEN : 0;
     bits |= s->lock_harden ? 1u << PATCH_LOCK_HARDEN : 0;
+    bits |= xpti ? 1u << PATCH_XPTI : 0;
     return bits | (cpu_features.smap ? 1u << PATCH_SMAP : 0);
 }
 
@@ -110,6 +119,9 @@ boot_code void spec_ctrl_init(void)
         cpu_features.xcr0_mask &= 3;
     tsx_init_cpu(); /* before the policies look */
     patch_branches(s->thunk == THUNK_JMP && !(s->bugs & BUG_ITS), !(s->bugs & BUG_ITS));
+    /* X5: translations of the hypervisor's do not outlive CR3. */
+    if (s->xpti_dom0 || s->xpti_domu)
+        cpu_features.pge = false;
     patch_apply(patches(s));
 }
 
@@ -157,9 +169,33 @@ bool spec_ctrl_msr_is_virtual(void)
 
 /* ---- guests ---- */
 
-static uint32_t entry_flags(const struct spec_settings *s, bool is_dom0)
+void spec_ctrl_domain_init(struct domain *d)
 {
-    return ((is_dom0 ? s->ibpb_entry_dom0 : s->ibpb_entry_domu) ? SPEC_FLAG_IBPB_ENTRY : 0) |
+    const struct spec_settings *s = &spec_settings;
+
+    d->arch.xpti = d->is_hardware ? s->xpti_dom0 : s->xpti_domu;
+    d->arch.check_l1tf = d->is_hardware ? s->l1tf_dom0 : s->l1tf_domu;
+}
+
+bool spec_ctrl_xpti_is_used(void)
+{
+    return spec_settings.xpti_dom0 || spec_settings.xpti_domu;
+}
+
+bool spec_ctrl_refuses_absent(struct domain *d, unsigned int level, uint64_t entry)
+{
+    if (likely(!d->arch.check_l1tf) || likely(!spec_l1tf_vulnerable(&spec_settings, level, entry)))
+        return false;
+    domain_crash(d, "L1TF-vulnerable L%ue %016lx\n", level, entry);
+    return true;
+}
+
+static uint32_t entry_flags(const struct spec_settings *s, const struct domain *d)
+{
+    const bool is_dom0 = d->is_hardware;
+
+    return (d->arch.xpti ? SPEC_FLAG_XPTI : 0) |
+           ((is_dom0 ? s->ibpb_entry_dom0 : s->ibpb_entry_domu) ? SPEC_FLAG_IBPB_ENTRY : 0) |
            ((is_dom0 ? s->bhb_entry_dom0 : s->bhb_entry_domu) ? SPEC_FLAG_BHB_ENTRY : 0);
 }
 
@@ -168,7 +204,7 @@ void spec_ctrl_switch(const struct vcpu *v)
     const struct spec_settings *s = &spec_settings;
     const uint32_t guest = (uint32_t)v->domain->id << 16 | (v->id + 1);
 
-    cpu_info()->spec_flags = entry_flags(s, v->domain->is_hardware);
+    cpu_info()->spec_flags = entry_flags(s, v->domain);
     cpu_info()->spec_guest_msr = v->arch.spec_ctrl;
     if (unlikely(s->ibpb_switch) && this_cpu(last_guest) != guest) {
         this_cpu(last_guest) = guest;

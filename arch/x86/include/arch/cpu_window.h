@@ -21,6 +21,7 @@ struct syscall_stub_data {
     uint64_t stack_top;   /* just past cpu_info.guest */
     uint64_t guest_rsp;   /* scratch */
 };
+#define ENTRY_DATA_TSS 128 /* offset of the CPU's TSS in that page: what a guest cannot run without is in the window */
 
 /* A CPU's: for 64-bit code, then for 32-bit code. */
 extern const char syscall_stubs[][2][SYSCALL_STUB_BYTES];
@@ -33,5 +34,7 @@ int cpu_window_init(unsigned int cpu) must_check;
 /* Leaves start-up code for the idle loop on the CPU's own stack. */
 void cpu_enter_idle(void) noreturn;
 void trap_load_idt(void);
+/* The page that is all CPUs' IDT. */
+const void *trap_idt(void);
 
 #endif

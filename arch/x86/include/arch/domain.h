@@ -20,6 +20,8 @@ struct arch_domain {
     struct cpu_policy *cpu_policy;      /* what CPUID and MSRs the domain sees */
     bool cpuid_faulting;
     bool msr_relaxed;                   /* XEN_X86_MSR_RELAXED of createdomain */
+    bool xpti;                          /* its vCPUs run on reduced page tables (arch/xpti.h) */
+    bool check_l1tf;                    /* entries that are not present are looked at (arch/spec_ctrl.h) */
 
     /* Memory */
     struct rwlock mmu_lock;             /* RANK_PV_MMU: to change L1 entries, shared; else exclusive (docs/pv-mmu.md) */

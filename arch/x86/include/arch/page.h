@@ -38,7 +38,7 @@ static inline bool va_is_hypervisor(uint64_t va) { return va >= HV_VIRT_START &&
 #define HV_PTE_UC (HV_PTE_RW | PTE_PCD | PTE_PWT)
 #define HV_PTE_WC (HV_PTE_RW | PTE_PAT)  /* entry 4 of HOST_PAT, arch/cpu.h */
 
-extern pte_t hv_l4[PT_ENTRIES];  /* the idle page table; slots 256..271 are those of every page table */
+extern pte_t hv_l4[PT_ENTRIES];  /* the idle page table; slots 256..271 are those of every page table but XPTI's copies */
 /*
  * Maps [va, va+size) in the hypervisor's slots to mfn.. with `flags` (HV_PTE_*), using
  * 2 MiB and 1 GiB pages where alignment allows unless small. Flushes nothing. 0 or -ENOMEM.

@@ -24,6 +24,7 @@
 #define PATCH_THUNK_JMP     11
 #define PATCH_BRANCH_HARDEN 12
 #define PATCH_LOCK_HARDEN   13
+#define PATCH_XPTI          14
 #define PATCH_SYSCALL_BY_C  15 /* entry or exit has something to do: no short ways (trap/syscall.S) */
 
 #define THUNK_BYTES 64 /* of a thunk for indirect branches: cpu/thunk.S */

@@ -23,6 +23,8 @@ struct cpu_info {
     uint32_t spec_flags;         /* SPEC_FLAG_*, of current (arch/spec_ctrl.h) */
     uint32_t spec_guest_msr;     /* MSR_SPEC_CTRL of current */
     uint32_t pad_end;
+    uint64_t full_cr3;           /* what to load when a guest on reduced tables is left (arch/xpti.h) */
+    uint64_t xpti_cr3;           /* the CPU's copies of L4 tables, XPTI_BYTES: of the guest user's, of the guest kernel's; 0: none */
 };
 _Static_assert(sizeof(struct cpu_info) % 16 == 0, "stack alignment");
 _Static_assert((offsetof(struct cpu_info, guest) + sizeof(struct trap_frame)) % 16 == 0, "TSS.RSP0 alignment");

@@ -6,6 +6,7 @@
 /* cpu_info.spec_flags: what entry does for the running vCPU. Known to trap/spec_entry.S. */
 #define SPEC_FLAG_IBPB_ENTRY 1
 #define SPEC_FLAG_BHB_ENTRY  2
+#define SPEC_FLAG_XPTI       4
 
 /* SDM4 table 2-2; APM2 3.2.9 */
 #define MSR_SPEC_CTRL  0x48
@@ -21,6 +22,7 @@
 #include <hv/compiler.h>
 
 struct vcpu;
+struct domain;
 
 /* Boot CPU, once, after cpu_features_init and the options, while text is writable: decides, and patches. */
 void spec_ctrl_init(void);
@@ -32,6 +34,12 @@ void spec_ctrl_init_cpu(void);
 bool spec_ctrl_tsx_is_off(void);
 /* PV guests may use MSR_SPEC_CTRL: it is switched at entry and exit. */
 bool spec_ctrl_msr_is_virtual(void);
+/* A new domain: what is done about its page tables. */
+void spec_ctrl_domain_init(struct domain *d);
+/* Some domain has, or would have, arch.xpti. */
+bool spec_ctrl_xpti_is_used(void);
+/* May an entry that is neither present nor 0 not enter a table of d's? Then d is crashed. */
+bool spec_ctrl_refuses_absent(struct domain *d, unsigned int level, uint64_t entry);
 /* v, a guest's, is about to run on this CPU. */
 void spec_ctrl_switch(const struct vcpu *v);
 /* This CPU is about to halt: nothing for the other thread of its core to find. */

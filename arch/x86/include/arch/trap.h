@@ -10,6 +10,8 @@ extern const char trap_stubs[], trap_ist_stub_db[], trap_ist_stub_nmi[], trap_is
 
 /* The IRET that returns to guests. */
 extern const char iret_to_guest[];
+/* Where to go on when that one faulted, and need not any more. */
+extern const char iret_again[];
 
 /* Called by entry.S, interrupts disabled. */
 void trap_entry(struct trap_frame *regs);

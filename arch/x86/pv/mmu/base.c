@@ -6,6 +6,7 @@
 #include "mmu.h"
 #include <arch/pv.h>
 #include <arch/tlb.h>
+#include <arch/xpti.h>
 #include <hv/errno.h>
 #include <hv/frame_refs.h>
 #include <hv/percpu.h>
@@ -39,6 +40,8 @@ static void show_m2p(const struct domain *d, mfn_t root, bool is_kernels)
         write_once(*slot, hv_l4[pt_index(M2P_RO_BASE, 4)]);
     else if (!is_kernels && strict)
         write_once(*slot, 0);
+    if (unlikely(d->arch.xpti))
+        xpti_slot_changed(slot);
 }
 
 /* Most tables are pinned: then it is one reference more, and no lock: pt_drop() ends a table's validity in one step with the last. */

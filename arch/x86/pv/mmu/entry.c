@@ -7,6 +7,7 @@
  */
 #include "mmu.h"
 #include <arch/cpu.h>
+#include <arch/spec_ctrl.h>
 #include <hv/errno.h>
 #include <hv/frame_refs.h>
 #include <hv/percpu.h>
@@ -198,6 +199,8 @@ static always_inline int change_if(const struct pt_context *c, pte_t *slot, pte_
             return ERR(EINVAL);
         e = l1e_adjust(e);
         kind = kind_of_change(*expected, e);
+    } else if (unlikely(e != 0) && spec_ctrl_refuses_absent(c->owner, FRAME_L1, e)) {
+        return ERR(EINVAL);
     }
     if (kind == CHANGE_HARMLESS)
         return exchange(slot, expected, e) ? 0 : -(int)XEN_EAGAIN;
@@ -269,19 +272,30 @@ static noinline int change_known_any(const struct pt_context *c, pte_t *slot, pt
     return likely(rc != -XEN_EAGAIN) ? rc : change(c, slot, e, kept);
 }
 
+/* The entry goes: to nothing, or to what a guest notes where it has nothing. */
+static noinline int change_to_absent(const struct pt_context *c, pte_t *slot, pte_t e, uint64_t kept, pte_t old)
+{
+    if (unlikely(e != 0) && spec_ctrl_refuses_absent(c->owner, FRAME_L1, e))
+        return ERR(EINVAL);
+    if (!exchange(slot, &old, e | (old & kept)))
+        return change(c, slot, e, kept);
+    release(c, old);
+    return 0;
+}
+
 /* The short ways first: they need no registers saved. */
 int l1e_change(const struct pt_context *c, pte_t *slot, pte_t e, bool keep_ad)
 {
     const uint64_t kept = unlikely(keep_ad) ? PTE_A | PTE_D : 0;
-    pte_t old = read_once(*slot), wanted = e | (old & kept);
-    enum change kind = CHANGE_ANY;
+    pte_t old = read_once(*slot), wanted;
+    enum change kind;
 
-    if (e & PTE_P) {
-        if (unlikely(e & c->l1_forbidden))
-            return ERR(EINVAL);
-        wanted = l1e_adjust(wanted);
-        kind = kind_of_change(old, wanted);
-    }
+    if (!(e & PTE_P))
+        return change_to_absent(c, slot, e, kept, old);
+    if (unlikely(e & c->l1_forbidden))
+        return ERR(EINVAL);
+    wanted = l1e_adjust(e | (old & kept));
+    kind = kind_of_change(old, wanted);
     if (kind == CHANGE_ANY)
         return change_known_any(c, slot, e, kept, old, wanted);
     if (likely(kind == CHANGE_RW ? try_change_rw(c, slot, old, wanted) : exchange(slot, &old, wanted)))

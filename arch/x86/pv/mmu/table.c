@@ -6,6 +6,8 @@
  * Lock: c->owner's mmu_lock everywhere, not shared but for pt_find_l1.
  */
 #include "mmu.h"
+#include <arch/spec_ctrl.h>
+#include <arch/xpti.h>
 #include <hv/errno.h>
 #include <hv/frame_refs.h>
 #include <hv/log.h>
@@ -201,12 +203,21 @@ static int promote(struct pt_context *c, struct frame *f, const struct pt_level 
     return rc;
 }
 
+/* L1TF: what is not present names nothing. In limbo it cannot change. */
+static bool absent_entries_ok(const struct pt_context *c, const pte_t *table, const struct pt_level *l)
+{
+    for (unsigned int i = 0; i < PT_ENTRIES; i++)
+        if (table[i] != 0 && !(table[i] & PTE_P) && !is_reserved(l, i) && spec_ctrl_refuses_absent(c->owner, l->type, table[i]))
+            return false;
+    return true;
+}
+
 static int promote_fresh(struct pt_context *c, struct frame *f, const struct pt_level *l)
 {
     int rc;
 
     f->nr_validated = 0;
-    f->partial_error = 0;
+    f->partial_error = likely(!c->owner->arch.check_l1tf) || absent_entries_ok(c, frame_va(f), l) ? 0 : XEN_EINVAL;
     rc = promote(c, f, l);
     if (rc == -XEN_ERESTART)
         enter_limbo(f);
@@ -267,6 +278,8 @@ int pt_drop(struct pt_context *c, struct frame *f)
             return 0;
     while (unlikely(!frame_unvalidate_last(f)));
     l = &levels[frame_type_of(frame_type_info(f))];
+    if (unlikely(c->owner->arch.xpti) && l->type == FRAME_L4)
+        xpti_forget(frame_mfn(f));
     f->nr_validated = PT_ENTRIES;
     f->partial_error = 0;
     rc = release_all(c, f, l);
@@ -302,6 +315,14 @@ static void store(pte_t *slot, pte_t e, bool keep_ad)
         ;
 }
 
+/* X2: copies follow at once, before the clock is read. */
+static void replace(const struct pt_context *c, const struct pt_level *l, pte_t *slot, pte_t e, bool keep_ad)
+{
+    store(slot, e, keep_ad);
+    if (unlikely(c->owner->arch.xpti) && l->type == FRAME_L4)
+        xpti_slot_changed(slot);
+}
+
 int pt_change(struct pt_context *c, enum frame_type level, pte_t *slot, pte_t e, bool keep_ad)
 {
     const struct pt_level *l = &levels[level];
@@ -315,14 +336,16 @@ int pt_change(struct pt_context *c, enum frame_type level, pte_t *slot, pte_t e,
             return ERR(EINVAL);
         e = table_adjust(e);
         if ((old & PTE_P) && !((old ^ e) & ~TABLE_HARMLESS) && !is_self(l, slot, e)) {
-            store(slot, e, keep_ad);
+            replace(c, l, slot, e, keep_ad);
             return 0;
         }
         rc = acquire_table(c, l, slot, e);
         if (unlikely(rc != 0))
             return rc;
+    } else if (unlikely(e != 0) && spec_ctrl_refuses_absent(c->owner, level, e)) {
+        return ERR(EINVAL);
     }
-    store(slot, e, keep_ad);
+    replace(c, l, slot, e, keep_ad);
     if ((old & PTE_P) && !is_self(l, slot, old))
         pt_put(c, frame_of(pte_mfn(old)));
     return 0;
