@@ -11,6 +11,8 @@ O3  Every page table that a processor uses, and every validated L4 table, has th
 O4  Outside of them, a guest's tables map its own memory, device memory, what is shown to it as DOMID_XEN's (the control
     domain), other domains' memory (the control domain, or by a grant that says so).
 O5  What a guest can write is, and can only be, a writable page: no page table, no descriptor table, nothing read-only.
+O6  A processor that runs a guest with XPTI is at a copy of an L4 table: the guest's slots are that table's; of the hypervisor's
+    there are the machine-to-physical table as in that one, one processor's window, and a few pages of the image, none writable.
 """
 import re
 import struct
@@ -22,6 +24,9 @@ ADDRESS = 0x000ffffffffff000
 FIRST_SLOT, LAST_SLOT = 256, 271           # the PV ABI's hypervisor area
 M2P_SLOT = 256                             # the guests' window to the machine-to-physical table
 FRAME_TABLE = 0xffff810000000000           # arch/layout.h
+WINDOW_SLOT, WINDOW_BYTES, IMAGE_SLOT = 260, 0x200000, 261
+STACK_TOP_PAGE = 0x2f000                   # of the window; struct cpu_info ends it
+MAX_IMAGE_PAGES = 8
 CONTROL_DOMAIN = 0
 DOMID_FIRST_RESERVED, DOMID_IO, DOMID_XEN = 0x7ff0, 0x7ff1, 0x7ff2
 GTF_TYPE_MASK, GTF_PERMIT_ACCESS, GTF_READONLY = 3, 1, 4
@@ -118,8 +123,9 @@ class Checker:
 
     def __init__(self, read, roots, names):
         self.memory = Memory(read)
-        self.roots = roots
         self.names = names
+        self.copies = {l4: self.copied_from(l4) for l4 in roots if not self.memory.table(l4)[FRAME_TABLE >> 39 & 511] & PRESENT}
+        self.roots = roots = [self.copies.get(l4, l4) for l4 in roots]
         self.frames = Frames(self.memory, roots[0], names)
         self.findings = []
         self.domains = set()
@@ -141,7 +147,38 @@ class Checker:
             self.slots_are_ours(l4, slots)
         for l4, owner in guests.items():
             self.guest(l4, owner)
+        for copy, l4 in self.copies.items():
+            self.copy(copy, l4)
         return self.findings
+
+    def window(self, l4):
+        """[(address, frame, writable, user, nx)] of what a copy shows of windows."""
+        entry = self.memory.table(l4)[WINDOW_SLOT]
+        return [(va, mfn, *rights) for va, _, mfn, *rights in leaves(self.memory, entry, 4, canonical(WINDOW_SLOT))] if entry & PRESENT else []
+
+    def copied_from(self, l4):
+        """The frame of the table that a processor's copy stands for."""
+        top = [mfn for va, mfn, *_ in self.window(l4) if va % WINDOW_BYTES == STACK_TOP_PAGE]
+        if len(top) != 1:
+            raise ValueError(f"the table in frame {l4:#x} is no processor's")
+        at = (top[0] << 12) + 4096 - self.names["CPU_INFO_SIZE"] + self.names["CPU_INFO_FULL_CR3"]
+        return struct.unpack("<Q", self.memory.read(at, 8))[0] >> 12
+
+    def copy(self, copy, l4):
+        ours, theirs = self.memory.table(copy), self.memory.table(l4)
+        for slot, (e, like) in enumerate(zip(ours, theirs)):
+            if slot in (WINDOW_SLOT, IMAGE_SLOT):
+                continue
+            if M2P_SLOT < slot <= LAST_SLOT:
+                if e:
+                    self.say(f"O6: the copy in frame {copy:#x} has {e:#x} in slot {slot}")
+            elif (e ^ like) & ~ACCESSED and (like & ADDRESS) >> 12 != l4:
+                self.say(f"O6: the copy in frame {copy:#x} has {e:#x} in slot {slot}, the table {like:#x}")
+        if len({va // WINDOW_BYTES for va, *_ in self.window(copy)}) != 1:
+            self.say(f"O6: the copy in frame {copy:#x} shows several windows")
+        image = list(leaves(self.memory, ours[IMAGE_SLOT], 4, canonical(IMAGE_SLOT))) if ours[IMAGE_SLOT] & PRESENT else []
+        if len(image) > MAX_IMAGE_PAGES or any(level > 1 or writable or user for _, level, _, writable, user, _ in image):
+            self.say(f"O6: the copy in frame {copy:#x} shows {len(image)} pages of the image, writable or to the guest")
 
     def survey(self):
         """Validated L4 tables {frame: owner}; notes pages shown to domains, where their grants are."""
@@ -255,7 +292,7 @@ def check(read, roots, names):
     """(findings, what was looked at)"""
     checker = Checker(read, roots, names)
     findings = checker.run()
-    return findings, f"{len(checker.domains)} domains, {len(checker.seen)} page tables, {checker.pages} pages"
+    return findings, f"{len(checker.copies)} processors at copies, {len(checker.domains)} domains, {len(checker.seen)} page tables, {checker.pages} pages"
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from outside import LARGE, NX, PRESENT, USER, WRITE
 
 NAMES = {"PAGE_BYTES": 32, "PAGE_TYPE_INFO": 0, "PAGE_REFS": 8, "PAGE_OWNER": 12, "PAGE_FLAGS": 14, "PAGE_COUNT_MASK": 0xffffffff,
          "PAGE_TYPE_SHIFT": 32, "PAGE_VALIDATED": 1 << 36, "PAGE_L4": 4, "PAGE_WRITABLE": 6, "PAGE_IS_HYPERVISOR": 2,
-         "PAGE_IS_IO": 32, "PAGE_IS_RESERVED": 16}
+         "PAGE_IS_IO": 32, "PAGE_IS_RESERVED": 16,
+         "CPU_INFO_SIZE": 64, "CPU_INFO_FULL_CR3": 48}
 L1, L2, L3, L4, WRITABLE, SHARED = 1, 2, 3, 4, 6, 7
 NR_FRAMES = 1024
 TABLE_BITS = PRESENT | WRITE | USER
@@ -114,6 +115,41 @@ class OutsideTest(unittest.TestCase):
         strict = self.world.tree[2]
         self.world.words[strict * 4096 + 256 * 8] = 0
         self.assertEqual(self.world.findings(roots=[strict, self.world.hv]), [])
+
+    def copy(self, domain):
+        """A processor's, of that domain's table."""
+        w, full = self.world, self.world.tree[domain]
+        copy = w.new(0x7ff4, 0, 2)
+        for slot in [*range(257), *range(272, 512)]:
+            w.words[copy * 4096 + slot * 8] = w.words.get(full * 4096 + slot * 8, 0)
+        stack = w.new(0x7ff4, 0, 2)
+        w.map(copy, 0xffff82000002f000, stack, PRESENT | WRITE | NX)
+        w.map(copy, 0xffff828000200000, 0x10, PRESENT)
+        w.words[stack * 4096 + 4096 - 64 + 48] = full << 12
+        return copy
+
+    def test_copy(self):
+        self.assertEqual(self.world.findings(roots=[self.copy(1), self.copy(2)]), [])
+
+    def test_copy_with_a_hypervisor_slot(self):
+        copy = self.copy(1)
+        self.world.words[copy * 4096 + 262 * 8] = 0x11000 | PRESENT
+        self.assert_found("O6", "in slot 262", roots=[copy])
+
+    def test_copy_that_did_not_follow(self):
+        copy = self.copy(1)
+        self.world.words[copy * 4096 + 7 * 8] = 0x11000 | TABLE_BITS
+        self.assert_found("O6", "in slot 7", roots=[copy])
+
+    def test_copy_with_two_windows(self):
+        copy = self.copy(1)
+        self.world.map(copy, 0xffff820000200000, 0x11, PRESENT | NX)
+        self.assert_found("O6", "several windows", roots=[copy])
+
+    def test_copy_with_data_of_the_image(self):
+        copy = self.copy(1)
+        self.world.map(copy, 0xffff828000201000, 0x11, PRESENT | WRITE | NX)
+        self.assert_found("O6", "2 pages of the image", roots=[copy])
 
     def test_guest_maps_hypervisor(self):
         self.guest_maps(1, 0x11)
