@@ -7,7 +7,6 @@
  * not notice anything), rough=1 (half-built domains, random ends, and interference while they run).
  */
 #include "nursery.h"
-#include <xen/io/console.h>
 #include <xen/sysctl.h>
 
 const char test_name[] = "nursery";
@@ -38,28 +37,14 @@ static uint64_t free_pages(void)
 
 /* ---- consoles ---- */
 
-/* What the domain has written, as whole lines of ours. Trust: the domain may write any indices. */
+/* What the domain has written, as whole lines of ours. */
 static void drain(struct child *c)
 {
-    struct xencons_interface *ring = c->ring;
-    uint32_t cons = ring->out_cons, prod = __atomic_load_n(&ring->out_prod, __ATOMIC_SEQ_CST);
-
-    if (prod - cons > sizeof(ring->out))
-        cons = prod;
-    for (; cons != prod; cons++) {
-        const char ch = ring->out[cons & (sizeof(ring->out) - 1)];
-
-        if (ch != '\n' && c->line_n < sizeof(c->line) - 1) {
-            c->line[c->line_n++] = ch >= ' ' && ch <= '~' ? ch : '.';
-            continue;
-        }
-        c->line[c->line_n] = '\0';
-        print("[%u] %s\n", c->id, c->line);
-        c->said_pass |= memcmp(c->line, "PASS ", 5) == 0;
-        CHECK(memcmp(c->line, "FAIL ", 5) != 0);
-        c->line_n = 0;
+    while (console_line(&c->console)) {
+        print("[%u] %s\n", c->dom.id, c->console.line);
+        c->said_pass |= memcmp(c->console.line, "PASS ", 5) == 0;
+        CHECK(memcmp(c->console.line, "FAIL ", 5) != 0);
     }
-    __atomic_store_n(&ring->out_cons, cons, __ATOMIC_SEQ_CST);
 }
 
 /* ---- the guard ---- */
@@ -71,9 +56,9 @@ static void serve_guard(void)
 {
     static uint64_t copy[512] page_aligned;
     struct evtchn_send send = { .port = guard_port };
-    struct gnttab_copy g = { .source = { .u.ref = GUARD_REF, .domid = guard.id }, .dest = { .domid = DOMID_SELF }, .len = PAGE_SIZE, .flags = GNTCOPY_source_gref };
+    struct gnttab_copy g = { .source = { .u.ref = GUARD_REF, .domid = guard.dom.id }, .dest = { .domid = DOMID_SELF }, .len = PAGE_SIZE, .flags = GNTCOPY_source_gref };
 
-    if (!guard.id)
+    if (!guard.dom.id)
         return;
     drain(&guard);
     if (guards_mail()->is_bad) {
@@ -123,8 +108,8 @@ static void start_guard(void)
     child_init(&guard);
     if (!child_create(&guard, ALL_STEPS))
         return;
-    b.remote_dom = guard.id;
-    b.remote_port = guard.store_port;
+    b.remote_dom = guard.dom.id;
+    b.remote_port = guard.dom.store_port;
     CHECK_RC(HC2(event_channel_op, EVTCHNOP_bind_interdomain, &b), 0);
     guard_port = b.local_port;
     await_guard(3);
@@ -137,18 +122,18 @@ static void introduce(bool to_guard_only)
 
     for (unsigned int i = 0; i < NR_BESIDE; i++) {
         for (unsigned int j = 0; j < NR_NEIGHBOURS && !to_guard_only; j++)
-            if (children[i].id && !children[i].is_over)
-                ((struct mailbox *)children[i].mailbox)->neighbour[j] = i == j ? guard.id : children[j].id;
-        if (guard.id)
-            guards_mail()->neighbour[i] = children[i].id;
-        sum += children[i].id;
+            if (children[i].dom.id && !children[i].is_over)
+                ((struct mailbox *)children[i].mailbox)->neighbour[j] = i == j ? guard.dom.id : children[j].dom.id;
+        if (guard.dom.id)
+            guards_mail()->neighbour[i] = children[i].dom.id;
+        sum += children[i].dom.id;
     }
     const uint64_t end = system_time() + 60000000000ul;
-    while (guard.id && guards_mail()->seen != sum && system_time() < end && !guards_mail()->is_bad) {
+    while (guard.dom.id && guards_mail()->seen != sum && system_time() < end && !guards_mail()->is_bad) {
         serve_guard();
         pause_ms(1);
     }
-    CHECK(!guard.id || guards_mail()->seen == sum);
+    CHECK(!guard.dom.id || guards_mail()->seen == sum);
 }
 
 /* ---- domains that are watched ---- */
@@ -160,13 +145,13 @@ static void interfere(struct child *c)
 
     switch (rnd(8)) {
     case 0:
-        CHECK_RC(domctl(c, XEN_DOMCTL_pausedomain), 0);
-        CHECK_RC(domctl(c, XEN_DOMCTL_unpausedomain), 0);
+        CHECK_RC(domctl(&c->dom, XEN_DOMCTL_pausedomain), 0);
+        CHECK_RC(domctl(&c->dom, XEN_DOMCTL_unpausedomain), 0);
         break;
     case 1:
         ctl.u.vcpucontext.vcpu = (uint32_t)rnd(8);
         set_xen_guest_handle(ctl.u.vcpucontext.ctxt, &context);
-        domctl(c, XEN_DOMCTL_getvcpucontext);
+        domctl(&c->dom, XEN_DOMCTL_getvcpucontext);
         break;
     case 2: {
         uint8_t mask = (uint8_t)(1 + rnd(3));
@@ -176,7 +161,7 @@ static void interfere(struct child *c)
         ctl.u.vcpuaffinity.flags = XEN_VCPUAFFINITY_HARD;
         ctl.u.vcpuaffinity.cpumap_hard.nr_bits = 8;
         set_xen_guest_handle(ctl.u.vcpuaffinity.cpumap_hard.bitmap, &mask);
-        domctl(c, XEN_DOMCTL_setvcpuaffinity);
+        domctl(&c->dom, XEN_DOMCTL_setvcpuaffinity);
         break;
     }
     case 3: {
@@ -184,7 +169,7 @@ static void interfere(struct child *c)
 
         if (!at)
             at = page_alloc();
-        if (show_frame(c, at, rnd(NR_PAGES)))
+        if (show_frame(&c->dom, at, rnd(NR_PAGES)))
             (void)*(volatile uint64_t *)at;
         CHECK_RC(set_pte(at, 0, UVMF_INVLPG), 0);
         break;
@@ -192,7 +177,7 @@ static void interfere(struct child *c)
     case 4:
         ctl.u.sendtrigger.trigger = XEN_DOMCTL_SENDTRIGGER_NMI;
         ctl.u.sendtrigger.vcpu = (uint32_t)rnd(8);
-        domctl(c, XEN_DOMCTL_sendtrigger);
+        domctl(&c->dom, XEN_DOMCTL_sendtrigger);
         break;
     case 5: {
         xen_pfn_t frames[16];
@@ -201,12 +186,12 @@ static void interfere(struct child *c)
             frames[i] = c->p2m[rnd(NR_PAGES)];
         ctl.u.getpageframeinfo3.num = 16;
         set_xen_guest_handle(ctl.u.getpageframeinfo3.array, frames);
-        domctl(c, XEN_DOMCTL_getpageframeinfo3);
+        domctl(&c->dom, XEN_DOMCTL_getpageframeinfo3);
         break;
     }
     case 6: {
         static uint64_t copy[512] page_aligned;
-        struct gnttab_copy g = { .source = { .u.ref = (grant_ref_t)rnd(64), .domid = c->id }, .dest = { .u.gmfn = va_to_mfn(copy), .domid = DOMID_SELF },
+        struct gnttab_copy g = { .source = { .u.ref = (grant_ref_t)rnd(64), .domid = c->dom.id }, .dest = { .u.gmfn = va_to_mfn(copy), .domid = DOMID_SELF },
                                  .len = 8, .flags = GNTCOPY_source_gref };
 
         HC3(grant_table_op, GNTTABOP_copy, &g, 1);
@@ -214,7 +199,7 @@ static void interfere(struct child *c)
     }
     default:
         ctl.u.getvcpuinfo.vcpu = (uint32_t)rnd(8);
-        domctl(c, XEN_DOMCTL_getvcpuinfo);
+        domctl(&c->dom, XEN_DOMCTL_getvcpuinfo);
     }
 }
 
@@ -225,7 +210,7 @@ static void where_is_it(struct child *c)
     for (unsigned int v = 0; v < 8; v++) {
         ctl.u.vcpucontext.vcpu = v;
         set_xen_guest_handle(ctl.u.vcpucontext.ctxt, &context);
-        if (domctl(c, XEN_DOMCTL_getvcpucontext) == 0)
+        if (domctl(&c->dom, XEN_DOMCTL_getvcpucontext) == 0)
             print("  vCPU %u: rip %lx cs %x rsp %lx rflags %lx rax %lx, flags %lx\n", v, context.user_regs.rip, context.user_regs.cs, context.user_regs.rsp,
                   context.user_regs.rflags, context.user_regs.rax, context.flags);
     }
@@ -250,7 +235,7 @@ static void settle(struct child *c, uint32_t flags)
     for (unsigned int i = 0; i < 8; i++)
         n += ((struct mailbox *)c->mailbox)->operations[i] & 0xffffff;
     nr_operations += n;
-    print("  domain %u, seed %lu: %s, %lu operations, CPU time %lu ms\n", c->id, c->seed, how, n, ctl.u.getdomaininfo.cpu_time / 1000000);
+    print("  domain %u, seed %lu: %s, %lu operations, CPU time %lu ms\n", c->dom.id, c->seed, how, n, ctl.u.getdomaininfo.cpu_time / 1000000);
     if (!(flags & XEN_DOMINF_shutdown) && option("where", 0))
         where_is_it(c);
 }
@@ -265,10 +250,10 @@ static void watch(bool is_rough)
         for (unsigned int i = 0; i < NR_BESIDE; i++) {
             struct child *c = &children[i];
 
-            if (!c->id || c->is_over)
+            if (!c->dom.id || c->is_over)
                 continue;
             drain(c);
-            const uint32_t flags = child_flags(c);
+            const uint32_t flags = built_flags(&c->dom);
             if ((flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying)) || system_time() > c->end)
                 settle(c, flags);
             else if (++nr && is_rough)
@@ -297,7 +282,7 @@ static void destroy_all(unsigned int nr)
     for (unsigned int i = 0; i < nr; i++)
         child_destroy(&children[i]);
     for (unsigned int i = 0; i < nr; i++)
-        child_await_end(&children[i]);
+        built_await_end(&children[i].dom);
     introduce(true);
 }
 
@@ -335,6 +320,7 @@ void test_main(void)
         return;
     }
     events_disable();
+    builder_init();
     for (unsigned int i = 0; i < NR_BESIDE; i++)
         child_init(&children[i]);
     if (option("guard", 0))
@@ -350,7 +336,7 @@ void test_main(void)
         batch(seed + i, beside < nr - i ? beside : (unsigned int)(nr - i), is_rough);
         settle_memory(before);
     }
-    if (guard.id) {
+    if (guard.dom.id) {
         await_guard(3);
         print("  guard: %lu rounds, latest timer %lu ms, longest answer %lu ms, %lu register loops\n", guards_mail()->rounds, guards_mail()->late_ns / 1000000,
               guards_mail()->wait_ns / 1000000, guards_mail()->preempted);
