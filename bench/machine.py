@@ -71,8 +71,31 @@ def guest(console, hypervisor, options="", guest_options=""):
                    "-initrd", f"{image} {guest_options}")
 
 
+def with_module(console, hypervisor, image, options, guest_options, memory):
+    """The control domain `image`, which builds domains from the pair's."""
+    module = BUILD / "bench/pair"
+    return [*machine(console, "-kernel", hypervisor, "-append", f"{HYPERVISOR_OPTIONS} dom0_mem=64M,max:64M {options}",
+                     "-initrd", f"{BUILD / 'bench' / image} {guest_options},{module}"), "-m", memory]
+
+
+def pair(console, hypervisor, options="", guest_options=""):
+    """Two domains that measure each other."""
+    return with_module(console, hypervisor, "pair", options, guest_options, "512")
+
+
+def life(console, hypervisor, options="", guest_options=""):
+    """Domains come and go."""
+    return with_module(console, hypervisor, "life", options, guest_options, "2048")
+
+
+def image_of(name):
+    """Which of the bare-metal guests has the row."""
+    return next((i for i in ("guest", "life") if name.encode() + b"\0" in (BUILD / "bench" / i).read_bytes()), "pair")
+
+
 def command_line(name, hypervisor, console, trace=False):
     if name.startswith(LINUX_PREFIX):
         operation = name[len(LINUX_PREFIX):].replace(",", ",,")
         return linux(console, hypervisor, linux_options=f'trace="{operation}"' if trace else "")
-    return guest(console, hypervisor, guest_options=f"trace={name}".replace(",", ",,") if trace else "")
+    boot = {"guest": guest, "pair": pair, "life": life}[image_of(name)]
+    return boot(console, hypervisor, guest_options=f"trace={name}".replace(",", ",,") if trace else "")

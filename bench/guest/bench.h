@@ -24,6 +24,8 @@ static inline uint32_t stamp(void)
 
 /* Does the command line say trace=name? Then it is repeated for ever, for somebody who logs instructions from outside. */
 bool is_traced(const char *name);
+/* Once, before the first report: what an empty pair takes. */
+uint64_t measure_empty_pair(void);
 /* Sorts samples[0..nr), prints the median. */
 void report(const char *name, unsigned int nr);
 /* The same, and an empty pair has not been in it. */
@@ -53,13 +55,19 @@ void must(long rc, const char *what);
 #define MUST(call) must(call, #call)
 
 /* stubs.S */
-extern char fault_entry[], fault_code_entry[], upcall_entry[], user_call_entry[];
+extern char fault_entry[], fault_code_entry[], upcall_entry[], upcall_entry_of_1[], user_call_entry[];
 extern uint64_t fault_skip;            /* added to rip by the fault entries */
 extern volatile uint32_t upcall_stamp; /* low half of the TSC at the upcall; 0: none yet */
+extern volatile uint32_t upcall_stamp_of_1; /* vCPU 1's, by upcall_entry_of_1 */
 /* Runs code in user mode; it comes back by a system call with a negative rax. */
 void bench_user_run(const char *code);
 extern const char user_nothing[], user_syscall[], user_int3[], user_int80[], user_pf[], user_ud[];
 extern uint64_t user_call_flags;       /* of the iret that answers system calls */
+
+/* Grants: pages of ours that domain `to` may map; then what `from` has offered is copied, mapped, unmapped. */
+bool grants_offer(domid_t to);
+void grants_copy(const char *name, unsigned int nr, unsigned int bytes, domid_t from, bool by_ref);
+void grants_map(const char *map_name, const char *unmap_name, unsigned int nr, domid_t from);
 
 void bench_calls(void);
 void bench_events(void);

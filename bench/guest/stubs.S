@@ -29,22 +29,26 @@ fault_entry:
     popq %rax
     IRET $0
 
-/* All ports are in the first word. Fields of shared_info: vcpu_info[0] at 0, evtchn_pending at 32 * 64 = 0x800. */
-    .globl upcall_entry
-upcall_entry:
+/* All ports are in the first word. Fields of shared_info: a vcpu_info of 64 bytes each from 0, evtchn_pending at 32 * 64 = 0x800. */
+.macro UPCALL name, info, stamp
+    .globl \name
+\name:
     popq %rcx
     popq %r11
     pushq %rax
     pushq %rdx
     rdtsc
-    movl %eax, upcall_stamp
+    movl %eax, \stamp
     movq shared_info, %rdx
-    movb $0, (%rdx)
-    movq $0, 8(%rdx)
+    movb $0, \info(%rdx)
+    movq $0, \info+8(%rdx)
     movq $0, 0x800(%rdx)
     popq %rdx
     popq %rax
     IRET $0
+.endm
+    UPCALL upcall_entry, 0, upcall_stamp
+    UPCALL upcall_entry_of_1, 64, upcall_stamp_of_1
 
     .globl user_call_entry
 user_call_entry:
@@ -108,11 +112,12 @@ user_done:
 
     .data
     .balign 8
-    .globl fault_skip, user_call_flags, upcall_stamp
+    .globl fault_skip, user_call_flags, upcall_stamp, upcall_stamp_of_1
 fault_skip: .quad 0
 user_call_flags: .quad 0
 kernel_rsp: .quad 0
 upcall_stamp: .long 0
+upcall_stamp_of_1: .long 0
     .bss
     .balign 16
     .skip 4096
