@@ -41,12 +41,12 @@ static void arrange_next_decision(struct cpu_sched *c, struct vcpu *next, unsign
 
     sched_note_crowd(cpu, others);
     sched_note_idle(cpu, next->is_idle);
-    if (likely(!others)) {
-        timer_stop(&c->slice);
-        return;
+    if (others) {
+        sched_limit_turn(c, now + sched_policy->slice(cpu));
+        sched_offer_waiting(cpu);
+    } else if (next->is_idle) {
+        timer_stop(&c->slice); /* an idle CPU sleeps as long as it can */
     }
-    timer_set(&c->slice, now + sched_policy->slice(cpu));
-    sched_offer_waiting(cpu);
 }
 
 static void trace_switch(const struct vcpu *prev, const struct vcpu *next, uint64_t now, uint32_t slice)
@@ -174,9 +174,19 @@ static void moved_here(void *arg)
         event_vcpu_moved(current);
 }
 
+/* S5. Order: sched_limit_turn, under the lock, either sees that the timer is no longer set, or comes before this. */
 static void slice_over(void *arg)
 {
-    softirq_raise(SOFTIRQ_SCHEDULE);
+    struct cpu_sched *c = &this_cpu(cpu_sched);
+    const uint64_t flags = spin_lock_irqsave(&c->lock);
+
+    if (sched_policy->nr_queued(this_cpu_id()) != 0) {
+        if (now_ns() < c->turn_end_ns)
+            timer_set(&c->slice, c->turn_end_ns);
+        else
+            softirq_raise(SOFTIRQ_SCHEDULE);
+    }
+    spin_unlock_irqrestore(&c->lock, flags);
 }
 
 /* ---- idle ---- */

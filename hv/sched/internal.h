@@ -7,6 +7,8 @@
  *     state is saved: only then may another CPU take v.
  * S3  A vCPU that is running and queued is being switched away from: its CPU's current_vcpu is another.
  * S4  A runnable vCPU is current_vcpu, or queued, or (running, and about to be placed by sched_switched).
+ * S5  While others wait the slice timer is set, for turn_end_ns or earlier: turns end more often than they last to their end,
+ *     so a timer that comes too early is left, and set anew only when it has come.
  */
 #ifndef HV_SCHED_INTERNAL_H
 #define HV_SCHED_INTERNAL_H
@@ -18,7 +20,8 @@ struct cpu_sched {
     struct spinlock lock;
     struct vcpu *current_vcpu;   /* whom the CPU runs, or is switching to */
     struct vcpu *idle;
-    struct timer slice;          /* ends current_vcpu's turn; set only while others wait */
+    uint64_t turn_end_ns;        /* of current_vcpu; means something while others wait */
+    struct timer slice;          /* S5; ends the turn */
     struct work moved;           /* tells of a vCPU that came to this CPU */
 };
 DECLARE_PER_CPU(struct cpu_sched, cpu_sched);
@@ -42,6 +45,8 @@ void sched_charge_current(struct cpu_sched *c, uint64_t now);
 /* Queues v on its CPU, which may then decide anew. Lock held; v is runnable and not queued. */
 void sched_enqueue_locked(struct cpu_sched *c, struct vcpu *v, uint64_t now);
 void sched_dequeue_locked(struct vcpu *v);
+/* Others wait: current_vcpu's turn ends then. */
+void sched_limit_turn(struct cpu_sched *c, uint64_t end_ns);
 /* Sets or clears the CPU's bit in sched_crowded_cpus, sched_idle_cpus. Lock held. */
 void sched_note_crowd(unsigned int cpu, bool crowded);
 void sched_note_idle(unsigned int cpu, bool idle);

@@ -87,6 +87,13 @@ void sched_offer_waiting(unsigned int cpu)
         sched_tickle_idle(v);
 }
 
+void sched_limit_turn(struct cpu_sched *c, uint64_t end_ns)
+{
+    c->turn_end_ns = end_ns;
+    if (!timer_is_active(&c->slice) || c->slice.expires_ns > end_ns)
+        timer_set(&c->slice, end_ns);
+}
+
 /* v waits for current_vcpu: it is preempted now, or when its slice is over, or an idle CPU comes for v. */
 static void contend(struct cpu_sched *c, struct vcpu *v, uint64_t now)
 {
@@ -95,8 +102,8 @@ static void contend(struct cpu_sched *c, struct vcpu *v, uint64_t now)
     sched_note_crowd(cpu, true);
     if (sched_policy->preempts(v, c->current_vcpu))
         softirq_raise_on(cpu, SOFTIRQ_SCHEDULE);
-    else if (!timer_is_active(&c->slice))
-        timer_set(&c->slice, now + sched_policy->slice(cpu));
+    else if (sched_policy->nr_queued(cpu) == 1 || !timer_is_active(&c->slice))
+        sched_limit_turn(c, now + sched_policy->slice(cpu));
     if (!v->sched.running)
         sched_tickle_idle(v);
 }
