@@ -18,11 +18,19 @@
 #include <hv/smp.h>
 #include <xen/domctl.h>
 
+/* The compiler's own copy goes by halves of words. */
+static void copy_regs(struct trap_frame *to, const struct trap_frame *from)
+{
+    uint64_t words = sizeof(*to) / 8;
+
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) :: "memory");
+}
+
 static void leave(struct vcpu *prev)
 {
     if (prev->is_idle)
         return;
-    prev->arch.regs = *guest_regs();
+    copy_regs(&prev->arch.regs, guest_regs());
     pv_save_state(prev);
 }
 
@@ -56,7 +64,7 @@ void arch_context_switch(struct vcpu *prev, struct vcpu *next)
     switch_address_space(prev, next);
     sched_switched(prev);
     if (!next->is_idle) {
-        *guest_regs() = next->arch.regs;
+        copy_regs(guest_regs(), &next->arch.regs);
         pv_descriptors_load(next);
         pv_restore_state(next);
         spec_ctrl_switch(next);
