@@ -107,7 +107,7 @@ load_full_tables:
     jz 1f
     movq INFO(CPU_INFO_FULL_CR3)(%rax), %rax
     movq %rax, %cr3
-1:  ret
+1:  RET
 
 /* To the guest: this CPU's copy of its tables. They are the same still in nearly all cases. */
 load_reduced_tables:
@@ -142,12 +142,12 @@ xpti_leave_reduced:
     movq %rax, %r13
     movq INFO(CPU_INFO_FULL_CR3)(%rdx), %rax
     movq %rax, %cr3
-1:  ret
+1:  RET
 restore_reduced:
     testq %r13, %r13
     jz 1f
     movq %r13, %cr3
-1:  ret
+1:  RET
 
 flush_predictions:
     CPU_INFO_END rax
