@@ -22,8 +22,15 @@ $(BENCH_BUILD)/linux/init: $(wildcard bench/linux/*.c) bench/linux/bench.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -O2 -static -Wall -Wextra -Werror -Wno-unused-parameter -o $@ $(filter %.c,$^)
 
-bench: $(BENCH_IMAGES:%=$(BENCH_BUILD)/%) $(BENCH_BUILD)/linux/init
+bench-images: $(BENCH_IMAGES:%=$(BENCH_BUILD)/%) $(BENCH_BUILD)/linux/init
+	@:
+
+# What a fresh machine lacks must be there first, as with `make run`.
+bench:
+	$(Q)tools/install-deps build demo bench
+	$(Q)$(MAKE) --no-print-directory bench-images
+	$(Q)$(MAKE) --no-print-directory demo-images && BUILD=$(BUILD) bench/mkimages || echo "bench: images are missing, see above: their rows are skipped" >&2
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BENCH_BUILD)/release DEBUG=0 $(BENCH_BUILD)/release/zendo
 	$(Q)tests/system/stock-xen $(BUILD)/stock-xen
 	$(Q)BUILD=$(BUILD) ONLY='$(ONLY)' bench/run $(BENCH_BUILD)/release/zendo $(BUILD)/stock-xen
-.PHONY: bench
+.PHONY: bench bench-images

@@ -5,6 +5,7 @@ QEMU counts instructions (-icount shift=0): one executed instruction is one tick
 """
 import lzma
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -19,6 +20,8 @@ MACHINE = ["qemu-system-x86_64", "-icount", "shift=0,sleep=off", "-rtc", "base=2
 HYPERVISOR_OPTIONS = "console=com1 com1=115200,8n1 noreboot"
 # Addresses that do not change between boots: page tables come and go at the same places.
 LINUX_OPTIONS = "norandmaps quiet"
+# The sources in bench/linux that measure Linux's operations.
+OPERATIONS = ["calls", "processes", "mappings"]
 
 
 def machine(console, *options):
@@ -30,6 +33,11 @@ def unpack_kernel(image):
     start = (image[0x1f1] + 1) * 512 + struct.unpack_from("<I", image, 0x248)[0]
     payload = image[start:start + struct.unpack_from("<I", image, 0x24c)[0]]
     return lzma.LZMADecompressor().decompress(payload)
+
+
+def names_in(*sources):
+    """What may be names of rows: the strings in sources of bench/linux."""
+    return re.findall(r'"([^"\n]*)"', "\n".join((ROOT / "bench/linux" / f"{source}.c").read_text() for source in sources))
 
 
 def linux_images():

@@ -28,13 +28,14 @@ static inline uint64_t stamp(void)
     return (uint64_t)high << 32 | low;
 }
 
+/* The end of all measuring. */
+void finish(void) __attribute__((noreturn));
+
 static inline void must(bool ok, const char *what)
 {
     if (!ok) {
         printf("BENCH-ERROR %s\n", what);
-        fflush(stdout);
-        for (;;)
-            pause();
+        finish();
     }
 }
 #define MUST(condition) must(condition, #condition)
@@ -60,6 +61,13 @@ uint64_t median(unsigned int nr);
         }                                                               \
         report(name, nr, share);                                        \
     } while (0)
+/*
+ * Many in a row, for what takes a fraction of a timer's tick or now and then a longer way: a median of single ones would
+ * be now of one kind, now of the other.
+ */
+#define MEASURE_ROW(nr, length, name, operation)                        \
+    MEASURE_N(nr, tracing ? 1 : (length), name, ,                       \
+              for (unsigned int j_ = 0; j_ < (tracing ? 1 : (length)); j_++) { operation; })
 #define MEASURE(name, operation)      MEASURE_N(SAMPLES, 1, name, , operation)
 #define MEASURE_LONG(name, operation) MEASURE_N(SAMPLES_LONG, 1, name, , operation)
 
@@ -68,5 +76,9 @@ void bench_signals(void);
 void bench_processes(void);
 void bench_switches(void);
 void bench_mappings(void);
+void bench_io(void);
+void bench_compiler(void);
+/* Answers packets, for ever. */
+void serve(void) __attribute__((noreturn));
 
 #endif

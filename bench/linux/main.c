@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The first process: makes itself a console, measures, says BENCH-END. With an argument it is what exec starts: it ends at once. */
+/*
+ * The first process: makes itself a console, measures, says BENCH-END. With the argument "end" it is what exec starts: it
+ * ends at once; with "serve" it is who answers packets. On the kernel's command line: io=… measures devices instead
+ * (io.c), compile=… a compiler (compile.c); last=poweroff ends the machine after it.
+ */
 #include "bench.h"
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/reboot.h>
 #include <sys/stat.h>
+
+/* What dom0 has not read of a console when its guest ends is lost. */
+#define SECONDS_TO_PRINT 3
 
 uint64_t samples[SAMPLES];
 bool tracing;
@@ -59,6 +67,33 @@ static void console(void)
         close(fd);
 }
 
+void finish(void)
+{
+    printf("BENCH-END\n");
+    fflush(stdout);
+    if (getenv("last") != NULL && strcmp(getenv("last"), "poweroff") == 0) {
+        sleep(SECONDS_TO_PRINT);
+        (void)reboot(RB_POWER_OFF);
+    }
+    for (;;)
+        pause();
+}
+
+static void measure(void)
+{
+    if (getenv("io") != NULL) {
+        bench_io();
+    } else if (getenv("compile") != NULL) {
+        bench_compiler();
+    } else {
+        bench_calls();
+        bench_signals();
+        bench_processes();
+        bench_switches();
+        bench_mappings();
+    }
+}
+
 /* What the console takes late, when nothing is measured any more: a buffer for all lines. */
 static char lines[16384];
 
@@ -66,6 +101,8 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "end") == 0)
         return 0;
+    if (argc > 1 && strcmp(argv[1], "serve") == 0)
+        serve();
     console();
     setvbuf(stdout, lines, _IOFBF, sizeof(lines));
     for (unsigned int i = 0; i < SAMPLES; i++) {
@@ -74,13 +111,6 @@ int main(int argc, char **argv)
         samples[i] = stamp() - from;
     }
     empty_pair = median(SAMPLES);
-    bench_calls();
-    bench_signals();
-    bench_processes();
-    bench_switches();
-    bench_mappings();
-    printf("BENCH-END\n");
-    fflush(stdout);
-    for (;;)
-        pause();
+    measure();
+    finish();
 }

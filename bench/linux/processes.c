@@ -9,6 +9,8 @@
 
 #define MAX_PROCESSES 16
 #define SELF "/init"
+#define SAMPLES_ROW 9u
+#define ROW         8u
 
 static void wait_for(pid_t child)
 {
@@ -56,12 +58,12 @@ void bench_processes(void)
     MEASURE_LONG("fork, exec, exit and wait", fork_and_exec(SELF, self));
     MEASURE_LONG("vfork, exec, exit and wait", vfork_and_exec(SELF, self));
     if (access("/bin/sh", X_OK) == 0)
-        MEASURE_LONG("sh -c, exit and wait", fork_and_exec("/bin/sh", shell));
+        MEASURE_ROW(SAMPLES_ROW, ROW, "sh -c, exit and wait", fork_and_exec("/bin/sh", shell));
 
     char *resident = mmap(NULL, 8u << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
     MUST(resident != MAP_FAILED);
-    MEASURE_LONG("fork, exit and wait, 8 MiB resident", fork_once());
+    MEASURE_ROW(SAMPLES_ROW, ROW, "fork, exit and wait, 8 MiB resident", fork_once());
     munmap(resident, 8u << 20);
 }
 
