@@ -82,7 +82,6 @@ long sysctl_cpupool_op(struct xen_sysctl *op)
     }
 }
 
-/* The policy has no minimum time before a switch that could be tuned: it tells 0, "no limit". */
 long sysctl_scheduler_op(struct xen_sysctl *op)
 {
     struct xen_sysctl_scheduler_op *a = &op->u.scheduler_op;
@@ -94,7 +93,7 @@ long sysctl_scheduler_op(struct xen_sysctl *op)
     if (a->sched_id != sched_policy_current()->id)
         return ERR(EINVAL);
     if (a->cmd == XEN_SYSCTL_SCHEDOP_putinfo)
-        return a->u.sched_credit2.ratelimit_us == 0 ? 0 : ERR(EOPNOTSUPP);
-    a->u.sched_credit2.ratelimit_us = 0;
+        return sched_ratelimit_set(a->u.sched_credit2.ratelimit_us);
+    a->u.sched_credit2.ratelimit_us = sched_ratelimit_us();
     return 0;
 }

@@ -94,14 +94,30 @@ void sched_limit_turn(struct cpu_sched *c, uint64_t end_ns)
         timer_set(&c->slice, end_ns);
 }
 
-/* v waits for current_vcpu: it is preempted now, or when its slice is over, or an idle CPU comes for v. */
+/*
+ * current_vcpu makes way for v, which has woken up: not before the rate limit allows, or a back end would lose the CPU with
+ * each single answer that it gives. dom0 may at once: who asked it for something mostly has nothing else to do.
+ */
+static void preempt(struct cpu_sched *c, const struct vcpu *v, uint64_t now)
+{
+    const unsigned int cpu = v->sched.cpu;
+    const uint64_t limit = v->domain->is_hardware ? 0 : sched_ratelimit_us() * 1000ULL;
+    const uint64_t earliest = c->current_vcpu->sched.runstate_since_ns + limit;
+
+    if (now >= earliest)
+        softirq_raise_on(cpu, SOFTIRQ_SCHEDULE);
+    else
+        sched_limit_turn(c, sched_policy->nr_queued(cpu) == 1 ? earliest : min(earliest, c->turn_end_ns));
+}
+
+/* v waits for current_vcpu: it is preempted, or when its slice is over, or an idle CPU comes for v. */
 static void contend(struct cpu_sched *c, struct vcpu *v, uint64_t now)
 {
     const unsigned int cpu = v->sched.cpu;
 
     sched_note_crowd(cpu, true);
     if (sched_policy->preempts(v, c->current_vcpu))
-        softirq_raise_on(cpu, SOFTIRQ_SCHEDULE);
+        preempt(c, v, now);
     else if (sched_policy->nr_queued(cpu) == 1 || !timer_is_active(&c->slice))
         sched_limit_turn(c, now + sched_policy->slice(cpu));
     if (!v->sched.running)

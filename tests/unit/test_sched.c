@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-// sources: hv/sched/core.c hv/sched/queue.c hv/sched/wake.c hv/sched/vcpu.c hv/sched/policy_fair.c hv/sched/runstate.c hv/sched/vcpu_timer.c hv/lib/bitmap.c
+// sources: hv/sched/core.c hv/sched/queue.c hv/sched/ratelimit.c hv/sched/wake.c hv/sched/vcpu.c hv/sched/policy_fair.c hv/sched/runstate.c hv/sched/vcpu_timer.c hv/lib/bitmap.c hv/lib/parse.c
 /*
  * The scheduler on four simulated CPUs. A switch is cut in two (decided; state saved), and other CPUs act
  * in between. Random operations, then rules S1 to S4 and that no CPU idles while work waits that it may do.
@@ -446,6 +446,49 @@ static void test_sleeper_runs_at_once(void **state)
     assert_in_range(run_time(&vcpus[1]) / NS_PER_MS, 950, 1100);
 }
 
+static void test_who_has_just_begun_goes_on(void **state)
+{
+    const cpumask_t cpu0 = cpumask_of(0);
+    struct cpu_sched *c = &per_cpu(cpu_sched, 0);
+
+    for (unsigned int i = 0; i < 2; i++) {
+        assert_int_equal(vcpu_set_hard_affinity(&vcpus[i], &cpu0), 0);
+        start(&vcpus[i]);
+    }
+    become(0);
+    while (on_cpu_now[0] != &vcpus[1])
+        run_for(NS_PER_MS);
+    become(0);
+    vcpu_block();
+    settle();
+    run_for(5 * NS_PER_S);
+    /* Two that wake each other: the first has slept for long, and still it waits for its turn. */
+    become(0);
+    vcpu_block();
+    settle();
+    become(1);
+    vcpu_unblock(&vcpus[0]);
+    settle();
+    assert_ptr_equal(on_cpu_now[0], &vcpus[0]);
+    const uint64_t began = host_now_ns;
+
+    host_now_ns += 300000;
+    become(1);
+    vcpu_unblock(&vcpus[1]);
+    settle();
+    assert_ptr_equal(on_cpu_now[0], &vcpus[0]);
+    assert_true(c->slice.active && c->turn_end_ns == began + NS_PER_MS);
+    host_now_ns = c->turn_end_ns;
+    expire_slices();
+    settle();
+    assert_ptr_equal(on_cpu_now[0], &vcpus[1]);
+    assert_int_equal(sched_ratelimit_set(99), -XEN_EINVAL);
+    assert_int_equal(sched_ratelimit_set(500001), -XEN_EINVAL);
+    assert_int_equal(sched_ratelimit_us(), 1000);
+    assert_int_equal(sched_ratelimit_set(0), 0);
+    assert_int_equal(sched_ratelimit_set(1000), 0);
+}
+
 /* S5. */
 static void test_slice_timer_is_set_when_it_has_come(void **state)
 {
@@ -531,6 +574,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_random_during_switches, setup, teardown),
         cmocka_unit_test_setup_teardown(test_weights_share_a_cpu, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sleeper_runs_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_has_just_begun_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_slice_timer_is_set_when_it_has_come, setup, teardown),
         cmocka_unit_test_setup_teardown(test_spreads_over_idle_cpus, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pin_override, setup, teardown),

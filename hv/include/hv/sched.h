@@ -121,6 +121,9 @@ struct sched_policy {
     void (*moved)(struct vcpu *v, unsigned int from, unsigned int to);
 };
 const struct sched_policy *sched_policy_current(void);
+/* How long who has begun to run is not preempted, in microseconds; 0: no limit. set: -EINVAL, neither 0 nor 100..500000. */
+uint32_t sched_ratelimit_us(void);
+int sched_ratelimit_set(uint64_t us) must_check;
 
 /*
  * Arch contract: leaves prev (its guest registers are on the stack's top) and
