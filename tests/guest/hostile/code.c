@@ -29,12 +29,21 @@ static uint8_t *instruction(uint8_t *p)
     return p;
 }
 
-/* QEMU 7.2 aborts on a bit instruction with LOCK and a register operand, which is #UD: there are none. */
+static bool is_bit_instruction(uint8_t opcode) { return opcode == 0xab || opcode == 0xb3 || opcode == 0xba || opcode == 0xbb; }
+static bool is_rex_w(uint8_t prefix) { return (prefix & 0xf8) == 0x48; }
+
+/*
+ * What QEMU 7.2 gets wrong is left out: it aborts on a bit instruction with LOCK and a register operand, which is #UD; and by IRET
+ * with operands of 32 bits it goes from ring 3 to virtual-8086 mode, which long mode does not have. (A far return instead.)
+ */
 static void spare_emulator(uint8_t *p, unsigned int n)
 {
-    for (; n > 2; p++, n--)
-        if (p[0] == 0x0f && (p[1] == 0xab || p[1] == 0xb3 || p[1] == 0xba || p[1] == 0xbb) && p[2] >= 0xc0)
+    for (bool after_rex_w = false; n > 2; after_rex_w = is_rex_w(*p), p++, n--) {
+        if (p[0] == 0x0f && is_bit_instruction(p[1]) && p[2] >= 0xc0)
             p[2] &= 0x3f;
+        if (p[0] == 0xcf && !after_rex_w)
+            p[0] = 0xcb;
+    }
 }
 
 void write_code(uint8_t *to, unsigned int n)
