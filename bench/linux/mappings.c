@@ -80,7 +80,7 @@ void bench_mappings(void)
 
     stir();
     MEASURE("mmap and munmap of a page", munmap(map_anonymous(1), PAGE_BYTES));
-    MEASURE("mmap, touch and munmap of a page", p = map_anonymous(1); *p = 1; munmap(p, PAGE_BYTES));
+    MEASURE_ROW(SAMPLES, 16, "mmap, touch and munmap of a page", p = map_anonymous(1); *p = 1; munmap(p, PAGE_BYTES));
     MEASURE_LONG("mmap, touch and munmap of 64 pages", p = map_anonymous(NR_PAGES); store(p); munmap(p, NR_PAGES * PAGE_BYTES));
     faults("anonymous page fault, store", MAP_PRIVATE | MAP_ANONYMOUS, -1, store);
     faults("anonymous page fault, load", MAP_PRIVATE | MAP_ANONYMOUS, -1, load);
