@@ -211,6 +211,8 @@ static void two_vcpus(void)
         HC2(sched_op, SCHEDOP_yield, 0);
     to_other = ipi(1);
     SHOW(unmask(to_other));
+    const unsigned int at_first = consumed;
+
     for (unsigned int n = 1; n < 100; n++) {
         const unsigned int before = consumed;
 
@@ -218,7 +220,10 @@ static void two_vcpus(void)
         for (unsigned int i = 0; i < 1000000 && consumed == before; i++)
             HC2(sched_op, SCHEDOP_yield, 0);
     }
-    SHOW(upcalls[1] >= 99);
+    /* An upcall may take more than one of them: the next comes as soon as the last was taken. */
+    SHOW(consumed - at_first);
+    SHOW(upcalls[0]);
+    CHECK(upcalls[1] > 0);
     /* One that moves between the queues of two vCPUs. */
     SHOW(op(EVTCHNOP_alloc_unbound, &a));
     struct evtchn_bind_interdomain b = { .remote_dom = DOMID_SELF, .remote_port = a.port };
