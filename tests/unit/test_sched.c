@@ -446,15 +446,21 @@ static void test_sleeper_runs_at_once(void **state)
     assert_in_range(run_time(&vcpus[1]) / NS_PER_MS, 950, 1100);
 }
 
-static void test_who_has_just_begun_goes_on(void **state)
+static struct cpu_sched *start_two_on_cpu0(void)
 {
     const cpumask_t cpu0 = cpumask_of(0);
-    struct cpu_sched *c = &per_cpu(cpu_sched, 0);
 
     for (unsigned int i = 0; i < 2; i++) {
         assert_int_equal(vcpu_set_hard_affinity(&vcpus[i], &cpu0), 0);
         start(&vcpus[i]);
     }
+    return &per_cpu(cpu_sched, 0);
+}
+
+static void test_who_has_just_begun_goes_on(void **state)
+{
+    struct cpu_sched *c = start_two_on_cpu0();
+
     become(0);
     while (on_cpu_now[0] != &vcpus[1])
         run_for(NS_PER_MS);
@@ -492,13 +498,8 @@ static void test_who_has_just_begun_goes_on(void **state)
 /* S5. */
 static void test_slice_timer_is_set_when_it_has_come(void **state)
 {
-    const cpumask_t cpu0 = cpumask_of(0);
-    struct cpu_sched *c = &per_cpu(cpu_sched, 0);
+    struct cpu_sched *c = start_two_on_cpu0();
 
-    for (unsigned int i = 0; i < 2; i++) {
-        assert_int_equal(vcpu_set_hard_affinity(&vcpus[i], &cpu0), 0);
-        start(&vcpus[i]);
-    }
     settle();
     const uint64_t first = c->slice.expires_ns;
 

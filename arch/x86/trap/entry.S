@@ -200,7 +200,7 @@ sysenter_entry:
     movl $TRAP_SYSENTER, 4(%rsp)
     pushq $2
     popfq
-    /* System calls that trap/syscall.S leaves to C. */
+    /* falls through: SYSENTER, and the system calls that trap/syscall.S leaves to C */
     .globl syscall_by_c
 syscall_by_c:
     SAVE_REGISTERS
