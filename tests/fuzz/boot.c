@@ -11,7 +11,8 @@
 #include <hv/mm.h>
 #include <hv/param.h>
 
-#define INFO_AT 0x10000u
+#define INFO_AT      0x10000u
+#define MEMORY_BYTES ((1ULL << 32) + 0x10000)
 
 static char *memory;
 
@@ -39,7 +40,7 @@ static void run_loader(enum boot_protocol protocol, const uint8_t *data, size_t 
     memcpy(memory + INFO_AT, data, size);
     boot_collect(protocol, INFO_AT);
     check_boot_info();
-    memset(memory + INFO_AT, 0, size);
+    must(madvise(memory, MEMORY_BYTES, MADV_DONTNEED) == 0); /* zero again, and no larger than what one input names */
 }
 
 /* ---- ACPI: tables as they come, with a right length and sum ---- */
@@ -100,7 +101,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-    memory = mmap(NULL, (1ULL << 32) + 0x10000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    memory = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     must(memory != MAP_FAILED);
     host_ram = memory;
     return 0;

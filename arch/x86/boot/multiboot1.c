@@ -31,8 +31,9 @@ static boot_code const void *at(uint32_t paddr)
 static boot_code void read_memory_map(const struct mb1_info *info)
 {
     const char *map = at(info->memory_map);
+    const uint32_t bytes = min(info->memory_map_bytes, BOOT_LIST_MAX_BYTES);
 
-    for (uint64_t off = 0; off < info->memory_map_bytes;) {
+    for (uint64_t off = 0; off < bytes;) {
         const struct mb1_memory *m = (const void *)(map + off);
 
         if (m->size < sizeof(*m) - sizeof(m->size))

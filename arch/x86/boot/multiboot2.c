@@ -125,13 +125,13 @@ static boot_code void tell_kind_of_screen(void)
 boot_code void boot_from_multiboot2(uint32_t info_paddr)
 {
     const char *info = maddr_va(MADDR(info_paddr));
-    const uint32_t total = *(const uint32_t *)info;
+    const uint32_t total = min(*(const uint32_t *)info, BOOT_LIST_MAX_BYTES);
 
     for (unsigned int pass = 0; pass < 2; pass++) /* the loader's name decides how texts are read: first */
         for (uint64_t off = 8; off + sizeof(struct tag) <= total;) {
             const struct tag *t = (const void *)(info + off);
 
-            if (t->type == TAG_END || t->size < sizeof(*t))
+            if (t->type == TAG_END || t->size < sizeof(*t) || t->size > total - off)
                 break;
             if ((t->type == TAG_LOADER) == (pass == 0))
                 read_tag(t);

@@ -5,6 +5,9 @@
 
 #include <hv/boot_info.h>
 
+/* No loader leaves a longer list than this; a length beyond it is a fault of the loader's, and is cut. */
+#define BOOT_LIST_MAX_BYTES (1u << 20)
+
 enum boot_protocol { BOOT_MULTIBOOT1 = 1, BOOT_MULTIBOOT2 = 2, BOOT_PVH = 3 };
 
 void boot_from_multiboot1(uint32_t info_paddr);
