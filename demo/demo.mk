@@ -13,9 +13,11 @@ run:
 
 # The scripts know themselves whether something is to be done.
 demo-images:
-	@demo/mkroot dom0
-	@demo/mkroot guest
+	@$(MAKE) --no-print-directory -j2 demo-root-dom0 demo-root-guest
 	@demo/mkinitrd
+
+demo-root-%:
+	@demo/mkroot $*
 
 iso:
 	@tools/install-deps build demo iso

@@ -27,7 +27,7 @@ bad "no initramfs" 'No such file|unable to|cannot|fail' 'ramdisk="/no/such/file"
 
 head -c 1M /dev/urandom >/tmp/random
 head -c 2M /boot/vmlinuz >/tmp/short
-head -c 20M /var/vmlinux >/tmp/short-elf
+head -c 20M /tests/vmlinux >/tmp/short-elf
 { printf '\177ELF\002\001\001'; head -c 100000 /dev/zero; } >/tmp/zeros
 PYTHONPATH=/tests python3 - <<'PYTHON'
 from images import elf
