@@ -457,7 +457,8 @@ static struct cpu_sched *start_two_on_cpu0(void)
     return &per_cpu(cpu_sched, 0);
 }
 
-static void test_who_has_just_begun_goes_on(void **state)
+/* On CPU 0, vCPU 0 begins a turn now, after a long sleep, beside vCPU 1, which sleeps since a moment. */
+static struct cpu_sched *begin_turn_beside_sleeper(void)
 {
     struct cpu_sched *c = start_two_on_cpu0();
 
@@ -468,7 +469,6 @@ static void test_who_has_just_begun_goes_on(void **state)
     vcpu_block();
     settle();
     run_for(5 * NS_PER_S);
-    /* Two that wake each other: the first has slept for long, and still it waits for its turn. */
     become(0);
     vcpu_block();
     settle();
@@ -476,12 +476,24 @@ static void test_who_has_just_begun_goes_on(void **state)
     vcpu_unblock(&vcpus[0]);
     settle();
     assert_ptr_equal(on_cpu_now[0], &vcpus[0]);
-    const uint64_t began = host_now_ns;
+    return c;
+}
 
+static void wake_after_300us(struct vcpu *v)
+{
     host_now_ns += 300000;
     become(1);
-    vcpu_unblock(&vcpus[1]);
+    vcpu_unblock(v);
     settle();
+}
+
+/* Two that wake each other: the first has slept for long, and still it waits for its turn. */
+static void test_who_has_just_begun_goes_on(void **state)
+{
+    struct cpu_sched *c = begin_turn_beside_sleeper();
+    const uint64_t began = host_now_ns;
+
+    wake_after_300us(&vcpus[1]);
     assert_ptr_equal(on_cpu_now[0], &vcpus[0]);
     assert_true(c->slice.active && c->turn_end_ns == began + NS_PER_MS);
     host_now_ns = c->turn_end_ns;
@@ -493,6 +505,16 @@ static void test_who_has_just_begun_goes_on(void **state)
     assert_int_equal(sched_ratelimit_us(), 1000);
     assert_int_equal(sched_ratelimit_set(0), 0);
     assert_int_equal(sched_ratelimit_set(1000), 0);
+}
+
+/* All of a guest's input and output waits for dom0. */
+static void test_dom0_preempts_who_has_just_begun(void **state)
+{
+    begin_turn_beside_sleeper();
+    vcpus[1].domain->is_hardware = true;
+    wake_after_300us(&vcpus[1]);
+    vcpus[1].domain->is_hardware = false;
+    assert_ptr_equal(on_cpu_now[0], &vcpus[1]);
 }
 
 /* S5. */
@@ -576,6 +598,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_weights_share_a_cpu, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sleeper_runs_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_has_just_begun_goes_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_dom0_preempts_who_has_just_begun, setup, teardown),
         cmocka_unit_test_setup_teardown(test_slice_timer_is_set_when_it_has_come, setup, teardown),
         cmocka_unit_test_setup_teardown(test_spreads_over_idle_cpus, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pin_override, setup, teardown),
