@@ -1,41 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The copies of L4 tables that guests run on with XPTI: what is in them, and that they follow (docs/side-channels.md, X1..X3). */
 // sources: arch/x86/pv/xpti.c hv/lib/bitmap.c
-#include "host_support.h"
-#include <arch/cpu_window.h>
-#include <arch/paging.h>
-#include <arch/spec_ctrl.h>
-#include <arch/xpti.h>
-#include <hv/domain.h>
+#include "xpti_host.h"
 
 #define NR_FRAMES 64u
 #define SELF      7u
-
-/* Two pages of code that entry needs, in the image. */
-__asm__(".pushsection .rodata\n.balign 4096\n.globl entry_text_start, entry_text_end\n"
-        "entry_text_start: .skip 8192\nentry_text_end:\n.popsection");
-static const char idt[PAGE_SIZE] aligned(PAGE_SIZE);
-static pte_t window_l1[2][PT_ENTRIES] aligned(PAGE_SIZE);
-DECLARE_PER_CPU(struct xpti, xpti);
-static bool is_on = true;
-
-bool spec_ctrl_xpti_is_used(void) { return is_on; }
-const void *trap_idt(void) { return idt; }
-mfn_t image_mfn(const void *p) { return MFN((uintptr_t)p >> PAGE_SHIFT & 0xfffff); }
-pte_t *hv_l1_entry(uint64_t va) { return &window_l1[va >= cpu_window(1)][pt_index(va, 1)]; }
-
-static struct cpu_info info[2];
-static struct vcpu vcpu[2];
-
-static pte_t *new_table(void)
-{
-    pte_t *t = pages_alloc(0, ALLOC_ZERO);
-
-    for (unsigned int i = 0; i < PT_ENTRIES; i += 3)
-        t[i] = (0x100000ULL + i) << PAGE_SHIFT | PTE_P | PTE_RW | PTE_US;
-    t[pt_index(M2P_RO_BASE, 4)] = 0x55000 | PTE_P | PTE_US;
-    return t;
-}
 
 static void on(unsigned int cpu)
 {
@@ -43,19 +12,10 @@ static void on(unsigned int cpu)
     host_test_current = &vcpu[cpu];
 }
 
-/* As exit to the guest does. */
 static void enter(unsigned int cpu, bool kernel, const pte_t *table)
 {
     on(cpu);
-    vcpu[cpu].arch.in_kernel = kernel;
-    vcpu[cpu].arch.cr3_loaded = va_maddr(table).v;
-    if (this_cpu(xpti).copy_of[kernel] != vcpu[cpu].arch.cr3_loaded)
-        xpti_refresh();
-}
-
-static pte_t *copy(unsigned int cpu, bool kernel)
-{
-    return (pte_t *)((char *)maddr_va(MADDR(info[cpu].xpti_cr3)) + ((size_t)kernel << XPTI_MODE_SHIFT));
+    enter_guest(kernel, table);
 }
 
 static bool is_guests(unsigned int slot) { return slot <= HV_FIRST_SLOT || slot > HV_LAST_SLOT; }
@@ -70,15 +30,7 @@ static bool is_copy(const pte_t *copy, const pte_t *table)
 
 static int set_up(void **state)
 {
-    host_ram_init(NR_FRAMES);
-    cpu_online_mask = (cpumask_t){ { 3 } };
-    for (unsigned int cpu = 0; cpu < 2; cpu++) {
-        percpu_xpti[cpu] = (struct xpti){ .copy_of = { 0 } };
-        info[cpu] = (struct cpu_info){ .xpti_cr3 = 0 };
-        if (xpti_init_cpu(cpu, &info[cpu]) != 0)
-            return 1;
-    }
-    return 0;
+    return make_cpus(NR_FRAMES);
 }
 
 static void test_next_to_nothing_of_the_hypervisor(void **state)
@@ -109,10 +61,10 @@ static void test_not_used(void **state)
 {
     struct cpu_info other = { .xpti_cr3 = 0 };
 
-    is_on = false;
+    xpti_is_used = false;
     assert_int_equal(xpti_init_cpu(2, &other), 0);
     assert_int_equal(other.xpti_cr3, 0);
-    is_on = true;
+    xpti_is_used = true;
 }
 
 static void test_copies(void **state)
