@@ -52,9 +52,15 @@ static always_inline struct frame *frame_get_mfn_fast(mfn_t mfn, const struct do
 /* frame.c: nobody has a reference any more. */
 void frame_last_reference_gone(struct frame *f);
 
+/* false: it was the last, and the caller owes frame_last_reference_gone(). */
+static always_inline bool must_check frame_put_not_last(struct frame *f)
+{
+    return likely(__atomic_sub_fetch(&f->refs, 1, __ATOMIC_SEQ_CST) != 0);
+}
+
 static always_inline void frame_put_fast(struct frame *f)
 {
-    if (unlikely(__atomic_sub_fetch(&f->refs, 1, __ATOMIC_SEQ_CST) == 0))
+    if (!frame_put_not_last(f))
         frame_last_reference_gone(f);
 }
 

@@ -229,40 +229,56 @@ static noinline int change(const struct pt_context *c, pte_t *slot, pte_t e, uin
 
 /*
  * mprotect's bulk: RW of a page of the owner goes on or off, and nobody interferes. References are taken and
- * dropped as in change_rw(). false: nothing is done, the long way decides.
+ * dropped as in change_rw(). What is out of the ordinary is a call in the place of a return: no registers need to be saved.
  */
-static always_inline bool try_rw_off(struct frame *f, pte_t *slot, pte_t old, pte_t e)
+static noinline int last_writer_gone(struct frame *f)
 {
-    if (!exchange(slot, &old, e))
-        return false;
-    frame_drop_type_fast(f);
-    return true;
+    frame_drop_type(f);
+    return 0;
 }
 
-static always_inline bool try_rw_on(const struct domain *owner, struct frame *f, pte_t *slot, pte_t old, pte_t e)
+static noinline int last_reference_gone(struct frame *f)
 {
-    if (unlikely(!frame_get_fast(f, owner)))
-        return false;
-    if (likely(frame_take_writable_fast(f, owner) == 0)) {
-        if (exchange(slot, &old, e)) {
-            frame_put_fast(f);
-            return true;
-        }
+    frame_last_reference_gone(f);
+    return 0;
+}
+
+static noinline int give_back_and_change(const struct pt_context *c, pte_t *slot, pte_t e, uint64_t kept, struct frame *f, bool is_writable)
+{
+    if (is_writable)
         frame_drop_type(f);
-    }
     frame_put(f);
-    return false;
+    return change(c, slot, e, kept);
 }
 
-static always_inline bool try_change_rw(const struct pt_context *c, pte_t *slot, pte_t old, pte_t e)
+static always_inline int rw_off(const struct pt_context *c, pte_t *slot, pte_t e, uint64_t kept, struct frame *f, pte_t old, pte_t wanted)
 {
-    struct frame *f = frame_of(pte_mfn(e));
+    if (unlikely(read_once(f->owner) != c->owner->id) || !exchange(slot, &old, wanted))
+        return change(c, slot, e, kept);
+    return likely(frame_drop_one_of_several(f)) ? 0 : last_writer_gone(f);
+}
 
-    if (unlikely(e & PTE_CACHE_ATTR) || unlikely(!mfn_is_valid(pte_mfn(e))) || unlikely(c->pages != c->owner))
-        return false;
-    if (e & PTE_RW)
-        return try_rw_on(c->owner, f, slot, old, e);
-    return likely(read_once(f->owner) == c->owner->id) && try_rw_off(f, slot, old, e);
+static always_inline int rw_on(const struct pt_context *c, pte_t *slot, pte_t e, uint64_t kept, struct frame *f, pte_t old, pte_t wanted)
+{
+    const domid_t owner = c->owner->id;
+
+    if (unlikely(read_once(f->owner) != owner) || unlikely(!frame_ref_unless_free(f)))
+        return change(c, slot, e, kept);
+    /* As in frame_get_fast(): now it cannot change any more. */
+    if (unlikely(read_once(f->owner) != owner) || unlikely(!frame_take_another(f, FRAME_WRITABLE, 0)))
+        return give_back_and_change(c, slot, e, kept, f, false);
+    if (!exchange(slot, &old, wanted))
+        return give_back_and_change(c, slot, e, kept, f, true);
+    return likely(frame_put_not_last(f)) ? 0 : last_reference_gone(f);
+}
+
+static always_inline int change_known_rw(const struct pt_context *c, pte_t *slot, pte_t e, uint64_t kept, pte_t old, pte_t wanted)
+{
+    struct frame *f = frame_of(pte_mfn(wanted));
+
+    if (unlikely(wanted & PTE_CACHE_ATTR) || unlikely(!mfn_is_valid(pte_mfn(wanted))) || unlikely(c->pages != c->owner))
+        return change(c, slot, e, kept);
+    return wanted & PTE_RW ? rw_on(c, slot, e, kept, f, old, wanted) : rw_off(c, slot, e, kept, f, old, wanted);
 }
 
 static noinline int change_known_any(const struct pt_context *c, pte_t *slot, pte_t e, uint64_t kept, pte_t old, pte_t wanted)
@@ -298,9 +314,9 @@ int l1e_change(const struct pt_context *c, pte_t *slot, pte_t e, bool keep_ad)
     kind = kind_of_change(old, wanted);
     if (kind == CHANGE_ANY)
         return change_known_any(c, slot, e, kept, old, wanted);
-    if (likely(kind == CHANGE_RW ? try_change_rw(c, slot, old, wanted) : exchange(slot, &old, wanted)))
-        return 0;
-    return change(c, slot, e, kept);
+    if (kind == CHANGE_RW)
+        return change_known_rw(c, slot, e, kept, old, wanted);
+    return exchange(slot, &old, wanted) ? 0 : change(c, slot, e, kept);
 }
 
 void l1e_move(const struct pt_context *c, pte_t *to, pte_t *from)
