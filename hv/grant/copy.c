@@ -52,7 +52,7 @@ static void release(struct copy_end *e)
 
 /* Takes over the reference to d. */
 static int pin(const struct copy_end *e, struct domain *d, grant_ref_t ref, domid_t grantee, bool may_be_transitive,
-               struct pinned *p, struct grant_active *a)
+               struct pinned *p, const struct grant_active **a)
 {
     const struct grant_pin_request request = {
         .grantee = grantee, .writable = e->writable, .may_be_transitive = may_be_transitive, .count = 1,
@@ -69,29 +69,29 @@ static int pin(const struct copy_end *e, struct domain *d, grant_ref_t ref, domi
 static int claim_grant(struct copy_end *e)
 {
     struct domain *d = grant_domain_get(e->domid == DOMID_SELF ? current->domain->id : e->domid);
-    struct grant_active a;
+    const struct grant_active *a;
     int rc;
 
     if (d == NULL)
         return GNTST_bad_domain;
     rc = pin(e, d, (grant_ref_t)e->name, current->domain->id, true, &e->grant, &a);
-    if (rc == GNTST_okay && a.kind == GRANT_TRANSITIVE) {
-        struct domain *td = grant_domain_get(a.trans_domid);
+    if (rc == GNTST_okay && a->kind == GRANT_TRANSITIVE) {
+        struct domain *td = grant_domain_get(a->trans_domid);
 
         /* The second domain grants to the first; it cannot pass on in turn. */
-        rc = td != NULL ? pin(e, td, a.trans_ref, d->id, false, &e->inner, &a) : GNTST_general_error;
+        rc = td != NULL ? pin(e, td, a->trans_ref, d->id, false, &e->inner, &a) : GNTST_general_error;
     }
     if (rc != GNTST_okay)
         return rc;
-    e->page = frame_va(a.frame);
-    e->start = a.start;
-    e->length = a.length;
+    e->page = frame_va(a->frame);
+    e->start = a->start;
+    e->length = a->length;
     return GNTST_okay;
 }
 
 static int claim_own(struct copy_end *e)
 {
-    struct frame *f = frame_get_mfn_fast(MFN(e->name), current->domain);
+    struct frame *f = frame_get_mfn_of(MFN(e->name), current->domain);
 
     if (f == NULL)
         return GNTST_bad_page;

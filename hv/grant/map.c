@@ -43,17 +43,17 @@ static int pin_and_map(struct domain *rd, struct gnttab_map_grant_ref *op)
     const struct grant_pin_request request = {
         .grantee = current->domain->id, .writable = is_writable(op->flags), .for_map = true, .count = (uint8_t)kinds_of(op->flags),
     };
-    struct grant_active a;
+    const struct grant_active *a;
     int rc = grant_pin(rd->grants, op->ref, &request, &a);
 
     if (rc != GNTST_okay)
         return rc;
     if (op->flags & GNTMAP_host_map)
-        rc = arch_grant_map(op->host_addr, frame_mfn(a.frame), op->flags);
+        rc = arch_grant_map(op->host_addr, frame_mfn(a->frame), op->flags);
     if (rc != GNTST_okay)
         grant_unpin(rd->grants, op->ref, request.writable, request.count);
     else
-        op->dev_bus_addr = mfn_to_maddr(frame_mfn(a.frame)).v;
+        op->dev_bus_addr = mfn_to_maddr(frame_mfn(a->frame)).v;
     return rc;
 }
 

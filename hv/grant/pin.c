@@ -25,7 +25,7 @@ static int hold_target(struct grant_table *t, const struct grant_pin_request *r,
         if (!r->may_be_transitive || !grant_transitive_allowed || target->trans_domid == t->domain->id)
             return GNTST_general_error;
     } else {
-        f = frame_get_mfn_fast(MFN(target->gfn), t->domain);
+        f = frame_get_mfn_of(MFN(target->gfn), t->domain);
         if (f == NULL)
             return GNTST_bad_page;
     }
@@ -72,7 +72,7 @@ static void unmark_unused(struct grant_table *t, grant_ref_t ref, const struct g
         t->format->unmark(t, ref, bits);
 }
 
-static int pin_locked(struct grant_table *t, grant_ref_t ref, const struct grant_pin_request *r, struct grant_active *out)
+static int pin_locked(struct grant_table *t, grant_ref_t ref, const struct grant_pin_request *r, const struct grant_active **out)
 {
     const unsigned int nr = grant_nr_entries(t);
     struct grant_active *a;
@@ -98,11 +98,11 @@ static int pin_locked(struct grant_table *t, grant_ref_t ref, const struct grant
         }
     }
     *(r->writable ? &a->writers : &a->readers) += r->count;
-    *out = *a;
+    *out = a;
     return GNTST_okay;
 }
 
-int grant_pin(struct grant_table *t, grant_ref_t ref, const struct grant_pin_request *r, struct grant_active *a)
+int grant_pin(struct grant_table *t, grant_ref_t ref, const struct grant_pin_request *r, const struct grant_active **a)
 {
     int rc;
 

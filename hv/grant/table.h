@@ -160,8 +160,8 @@ int grant_table_grow(struct grant_table *t, unsigned int nr) must_check;
 int grant_status_grow(struct grant_table *t, unsigned int nr) must_check;
 
 /* ---- pin.c ---- */
-/* Pins (t, ref) for a grantee. *a: what G2 says of it. GNTST_*. Takes the table lock. */
-int grant_pin(struct grant_table *t, grant_ref_t ref, const struct grant_pin_request *r, struct grant_active *a) must_check;
+/* Pins (t, ref) for a grantee. *a: the entry, of which G2 keeps all but the pins as it is while the pin is held. GNTST_*. Takes the table lock. */
+int grant_pin(struct grant_table *t, grant_ref_t ref, const struct grant_pin_request *r, const struct grant_active **a) must_check;
 void grant_unpin(struct grant_table *t, grant_ref_t ref, bool writable, unsigned int count);
 
 /* ---- maptrack.c ---- */

@@ -18,7 +18,7 @@ bool frame_get(struct frame *f, const struct domain *d)
 
 struct frame *frame_get_mfn(mfn_t mfn, const struct domain *d)
 {
-    return frame_get_mfn_fast(mfn, d);
+    return mfn_is_valid(mfn) && frame_get_fast(frame_of(mfn), d) ? frame_of(mfn) : NULL;
 }
 
 void frame_last_reference_gone(struct frame *f)

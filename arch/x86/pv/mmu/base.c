@@ -47,7 +47,7 @@ static void show_m2p(const struct domain *d, mfn_t root, bool is_kernels)
 /* Most tables are pinned: then it is one reference more, and no lock: pt_drop() ends a table's validity in one step with the last. */
 static inline bool get_validated(struct domain *d, mfn_t mfn)
 {
-    struct frame *f = frame_get_mfn_fast(mfn, d);
+    struct frame *f = frame_get_mfn_of(mfn, d);
 
     if (unlikely(f == NULL))
         return false;

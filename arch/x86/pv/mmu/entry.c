@@ -251,6 +251,17 @@ static noinline int give_back_and_change(const struct pt_context *c, pte_t *slot
     return change(c, slot, e, kept);
 }
 
+/* The caller's reference to f is given back. */
+static noinline int rw_on_first_writer(const struct pt_context *c, pte_t *slot, pte_t e, uint64_t kept, struct frame *f, pte_t old)
+{
+    if (unlikely(frame_take_writable(f, c->owner) != 0))
+        return give_back_and_change(c, slot, e, kept, f, false);
+    if (!exchange(slot, &old, l1e_adjust(e | (old & kept))))
+        return give_back_and_change(c, slot, e, kept, f, true);
+    frame_put_fast(f);
+    return 0;
+}
+
 static always_inline int rw_off(const struct pt_context *c, pte_t *slot, pte_t e, uint64_t kept, struct frame *f, pte_t old, pte_t wanted)
 {
     if (unlikely(read_once(f->owner) != c->owner->id) || !exchange(slot, &old, wanted))
@@ -265,8 +276,10 @@ static always_inline int rw_on(const struct pt_context *c, pte_t *slot, pte_t e,
     if (unlikely(read_once(f->owner) != owner) || unlikely(!frame_ref_unless_free(f)))
         return change(c, slot, e, kept);
     /* As in frame_get_fast(): now it cannot change any more. */
-    if (unlikely(read_once(f->owner) != owner) || unlikely(!frame_take_another(f, FRAME_WRITABLE, 0)))
+    if (unlikely(read_once(f->owner) != owner))
         return give_back_and_change(c, slot, e, kept, f, false);
+    if (unlikely(!frame_take_another(f, FRAME_WRITABLE, 0)))
+        return rw_on_first_writer(c, slot, e, kept, f, old);
     if (!exchange(slot, &old, wanted))
         return give_back_and_change(c, slot, e, kept, f, true);
     return likely(frame_put_not_last(f)) ? 0 : last_reference_gone(f);

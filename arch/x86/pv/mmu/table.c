@@ -111,7 +111,7 @@ static int undo_interrupted(struct pt_context *c, const struct frame *f, const s
 
     if (i >= PT_ENTRIES || !(table[i] & PTE_P) || is_reserved(l, i))
         return 0;
-    child = frame_get_mfn_fast(pte_mfn(table[i]), c->owner);
+    child = frame_get_mfn_of(pte_mfn(table[i]), c->owner);
     if (child == NULL)
         return 0;
     rc = frame_type_of(frame_type_info(child)) == l->type - 1 ? pt_undo(c, child) : 0;
@@ -257,7 +257,7 @@ int pt_take(struct pt_context *c, struct frame *f, enum frame_type type)
 
 int pt_get(struct pt_context *c, mfn_t mfn, enum frame_type type)
 {
-    struct frame *f = frame_get_mfn_fast(mfn, c->owner);
+    struct frame *f = frame_get_mfn_of(mfn, c->owner);
     int rc;
 
     if (unlikely(f == NULL))

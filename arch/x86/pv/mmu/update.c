@@ -84,7 +84,7 @@ static noinline bool batch_take(struct batch *b, mfn_t mfn)
     if (b->table)
         frame_put_fast(b->table);
     b->mfn = mfn;
-    b->table = frame_get_mfn_fast(mfn, b->pt.owner);
+    b->table = frame_get_mfn_of(mfn, b->pt.owner);
     b->is_l1 = false;
     if (b->table) {
         const uint64_t info = frame_type_info(b->table);
@@ -119,7 +119,7 @@ static int update_m2p(const struct batch *b, uint64_t maddr, uint64_t pfn)
 
     if (b->pt.owner != b->pt.caller)
         return ERR(EPERM);
-    f = frame_get_mfn_fast(mfn, b->pt.pages);
+    f = frame_get_mfn_of(mfn, b->pt.pages);
     if (f == NULL)
         return ERR(EINVAL);
     m2p_set(mfn, pfn);
