@@ -44,11 +44,11 @@ static always_inline bool frame_get_fast(struct frame *f, const struct domain *d
     return false;
 }
 
-/* As frame_get_mfn(), but of a domain. */
+/* As frame_get_mfn(), but d is there. */
 static always_inline struct frame *frame_get_mfn_of(mfn_t mfn, const struct domain *d)
 {
     if (d == NULL)
-        __builtin_unreachable(); /* it is not asked whether it is */
+        __builtin_unreachable(); /* the caller promises: so nobody asks */
     return likely(mfn_is_valid(mfn)) && likely(frame_get_fast(frame_of(mfn), d)) ? frame_of(mfn) : NULL;
 }
 

@@ -228,9 +228,12 @@ static noinline int change(const struct pt_context *c, pte_t *slot, pte_t e, uin
 }
 
 /*
- * mprotect's bulk: RW of a page of the owner goes on or off, and nobody interferes. References are taken and
- * dropped as in change_rw(). What is out of the ordinary is a call in the place of a return: no registers need to be saved.
+ * ---- mprotect's bulk: RW of a page of the owner goes on or off, and nobody interferes ----
+ *
+ * References are taken and dropped as in change_rw(). What is out of the ordinary is a call in the place of a
+ * return, so that no registers need to be saved.
  */
+
 static noinline int last_writer_gone(struct frame *f)
 {
     frame_drop_type(f);
