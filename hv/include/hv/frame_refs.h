@@ -48,7 +48,7 @@ static always_inline bool frame_get_fast(struct frame *f, const struct domain *d
 static always_inline struct frame *frame_get_mfn_of(mfn_t mfn, const struct domain *d)
 {
     if (d == NULL)
-        __builtin_unreachable(); /* the caller promises: so nobody asks */
+        __builtin_unreachable(); /* spares the questions in frame_get_fast() */
     return likely(mfn_is_valid(mfn)) && likely(frame_get_fast(frame_of(mfn), d)) ? frame_of(mfn) : NULL;
 }
 
